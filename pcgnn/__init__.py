@@ -1,0 +1,151 @@
+"""pcgnn: graph networks for particle clouds and tracking in high-energy physics.
+
+From a ROOT branch to a rejection factor in ten lines, and every line replaceable::
+
+    import pcgnn
+
+    jets = pcgnn.read_root("jets.root", particles="part_*", event=["jet_pt", "is_top"])
+    clouds = pcgnn.ParticleClouds.from_awkward(jets, features="particlenet", target="is_top")
+    train, val, test = clouds.split((0.6, 0.2, 0.2), seed=1)
+    model = pcgnn.create_model("particlenet-lite", features=clouds.features, classes=2)
+    result = pcgnn.fit(model, train, val, epochs=20)
+    print(pcgnn.metrics.tagging_report(test.y, pcgnn.predict(result, test)))
+
+Names are imported on first use, so that ``import pcgnn`` (and ``pcgnn --help``) stays fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pcgnn import (
+        data,
+        datasets,
+        errors,
+        io,
+        losses,
+        metrics,
+        models,
+        nn,
+        ops,
+        plots,
+        training,
+    )
+    from pcgnn.data import (
+        CloudLoader,
+        CloudStream,
+        Feature,
+        FeatureDefinition,
+        ParticleClouds,
+        Standardizer,
+    )
+    from pcgnn.errors import PcgnnError
+    from pcgnn.io import (
+        Prediction,
+        inspect,
+        iterate_root,
+        read_npz,
+        read_root,
+        read_toptag_hdf5,
+        write_root,
+        write_scores,
+    )
+    from pcgnn.models import create_model, list_models, load_published
+    from pcgnn.ops import tune_allocator
+    from pcgnn.training import FitResult, fit, load_checkpoint, predict
+
+__version__: str = metadata.version("pcgnn")
+
+_SUBPACKAGES = (
+    "data",
+    "datasets",
+    "errors",
+    "io",
+    "losses",
+    "metrics",
+    "models",
+    "nn",
+    "ops",
+    "plots",
+    "training",
+)
+
+_HOME = {
+    "CloudLoader": "data",
+    "CloudStream": "data",
+    "Feature": "data",
+    "FeatureDefinition": "data",
+    "FitResult": "training",
+    "ParticleClouds": "data",
+    "PcgnnError": "errors",
+    "Prediction": "io",
+    "Standardizer": "data",
+    "create_model": "models",
+    "fit": "training",
+    "inspect": "io",
+    "iterate_root": "io",
+    "list_models": "models",
+    "load_checkpoint": "training",
+    "load_published": "models",
+    "predict": "training",
+    "read_npz": "io",
+    "read_root": "io",
+    "read_toptag_hdf5": "io",
+    "tune_allocator": "ops",
+    "write_root": "io",
+    "write_scores": "io",
+}
+
+__all__ = [
+    "CloudLoader",
+    "CloudStream",
+    "Feature",
+    "FeatureDefinition",
+    "FitResult",
+    "ParticleClouds",
+    "PcgnnError",
+    "Prediction",
+    "Standardizer",
+    "__version__",
+    "create_model",
+    "data",
+    "datasets",
+    "errors",
+    "fit",
+    "inspect",
+    "io",
+    "iterate_root",
+    "list_models",
+    "load_checkpoint",
+    "load_published",
+    "losses",
+    "metrics",
+    "models",
+    "nn",
+    "ops",
+    "plots",
+    "predict",
+    "read_npz",
+    "read_root",
+    "read_toptag_hdf5",
+    "training",
+    "tune_allocator",
+    "write_root",
+    "write_scores",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _SUBPACKAGES:
+        return import_module(f"pcgnn.{name}")
+    if name in _HOME:
+        value = getattr(import_module(f"pcgnn.{_HOME[name]}"), name)
+        globals()[name] = value  # the next use finds it without coming here
+        return value
+    raise AttributeError(f"module 'pcgnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

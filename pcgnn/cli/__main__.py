@@ -1,0 +1,7 @@
+"""``python -m pcgnn.cli``."""
+
+import sys
+
+from pcgnn.cli import main
+
+sys.exit(main())

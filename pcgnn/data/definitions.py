@@ -1,0 +1,107 @@
+"""The feature definitions that have a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from pcgnn.data.features import Feature, FeatureDefinition
+from pcgnn.errors import ConfigError
+
+__all__ = ["feature_definition", "list_definitions"]
+
+# Shifts, scales and clips of the first five are the published ones (ParticleNet, arXiv:1902.08570,
+# and the top-tagging configuration of weaver-core); Δη and Δφ go in as they are.
+_KINEMATICS = (
+    Feature("log_pt", "log(part_pt)", 1.7, 0.7, (-5.0, 5.0)),
+    Feature("log_energy", "log(part_energy)", 2.0, 0.7, (-5.0, 5.0)),
+    Feature("log_pt_rel", "log(part_pt / axis_pt)", -4.7, 0.7, (-5.0, 5.0)),
+    Feature("log_energy_rel", "log(part_energy / axis_energy)", -4.7, 0.7, (-5.0, 5.0)),
+    Feature("dr", "part_dr", 0.2, 4.0, (-5.0, 5.0)),
+)
+_ANGLES = (Feature("deta", "part_deta"), Feature("dphi", "part_dphi"))
+
+# Fields in which ntuples keep the PDG identity of a particle.
+_PDG_FIELDS = ("pdgId", "pdg_id", "pdg", "pid", "PID")
+
+
+def _where_present(
+    name: str, *expressions: str, clip: tuple[float, float] | None = None
+) -> tuple[Feature, ...]:
+    return tuple(Feature(name, expression, clip=clip, optional=True) for expression in expressions)
+
+
+def _identity(flag: str, condition: str) -> tuple[Feature, ...]:
+    """A particle-type flag: the branch of that name, otherwise from the PDG code."""
+    codes = [condition.replace("ID", f"abs(part_{field})") for field in _PDG_FIELDS]
+    return _where_present(flag, f"part_{flag}", *(f"where({code}, 1, 0)" for code in codes))
+
+
+def _particlenet() -> FeatureDefinition:
+    return FeatureDefinition("particlenet", (*_KINEMATICS, *_ANGLES))
+
+
+def _particlenet_full() -> FeatureDefinition:
+    # Order and treatment of the public JetClass configuration (arXiv:2202.03772): impact
+    # parameters in mm through tanh, their errors clipped to 0 .. 1.
+    return FeatureDefinition(
+        "particlenet-full",
+        (
+            *_KINEMATICS,
+            *_where_present("charge", "part_charge"),
+            *_identity("isChargedHadron", "(ID == 211) | (ID == 321) | (ID == 2212)"),
+            *_identity("isNeutralHadron", "(ID == 130) | (ID == 2112)"),
+            *_identity("isPhoton", "ID == 22"),
+            *_identity("isElectron", "ID == 11"),
+            *_identity("isMuon", "ID == 13"),
+            *_where_present("d0", "tanh(part_d0val)", "tanh(part_d0)"),
+            *_where_present("d0err", "part_d0err", "part_d0Err", clip=(0.0, 1.0)),
+            *_where_present("dz", "tanh(part_dzval)", "tanh(part_dz)"),
+            *_where_present("dzerr", "part_dzerr", "part_dzErr", clip=(0.0, 1.0)),
+            *_ANGLES,
+        ),
+    )
+
+
+def _p4() -> FeatureDefinition:
+    names = {"E": "part_energy", "px": "part_px", "py": "part_py", "pz": "part_pz"}
+    return FeatureDefinition("p4", tuple(Feature(name, text) for name, text in names.items()))
+
+
+_NAMED: Mapping[str, Callable[[], FeatureDefinition]] = MappingProxyType(
+    {"particlenet": _particlenet, "particlenet-full": _particlenet_full, "p4": _p4}
+)
+
+
+def list_definitions() -> list[str]:
+    """Names that ``features=`` accepts.
+
+    Example:
+        >>> list_definitions()
+        ['p4', 'particlenet', 'particlenet-full']
+    """
+    return sorted(_NAMED)
+
+
+def feature_definition(name: str) -> FeatureDefinition:
+    """A feature definition by its name.
+
+    - "particlenet": ln pT, ln E, ln(pT/pT_jet), ln(E/E_jet), ΔR, Δη sign(η_jet), Δφ, with the
+      published shifts, scales and clips; pos = (Δη, Δφ).
+    - "particlenet-full": the same plus charge, particle type and impact parameters, each where
+      the particles have it.
+    - "p4": E, px, py, pz in GeV as they are.
+
+    Raises:
+        ConfigError: there is none of that name.
+
+    Example:
+        >>> len(feature_definition("particlenet"))
+        7
+    """
+    if name not in _NAMED:
+        raise ConfigError(
+            f"unknown feature definition {name!r}, there are {list_definitions()}",
+            remedy="a single expression goes into a list: features=[...]",
+        )
+    return _NAMED[name]()

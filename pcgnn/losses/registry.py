@@ -1,0 +1,56 @@
+"""Losses by name."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from typing import Any
+
+from torch import nn
+
+from pcgnn.errors import ConfigError
+from pcgnn.losses.cross_entropy import WeightedCrossEntropy
+
+__all__ = ["create_loss", "list_losses"]
+
+LOSSES: dict[str, type[nn.Module]] = {
+    "cross-entropy": WeightedCrossEntropy,
+}
+
+
+def list_losses() -> list[str]:
+    """The names that :func:`create_loss` knows.
+
+    Example:
+        >>> list_losses()
+        ['cross-entropy']
+    """
+    return sorted(LOSSES)
+
+
+def create_loss(name: str, **arguments: Any) -> nn.Module:
+    """Makes a loss from its name.
+
+    Args:
+        name: one of :func:`list_losses`.
+        **arguments: passed to the loss.
+
+    Raises:
+        ConfigError: if the name or an argument is not known.
+
+    Example:
+        >>> create_loss("cross-entropy", label_smoothing=0.1)
+        WeightedCrossEntropy(label_smoothing=0.1)
+    """
+    if name not in LOSSES:
+        close = difflib.get_close_matches(name, LOSSES, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"choose from {list_losses()}"
+        raise ConfigError(f"no loss is called {name!r}", remedy=hint)
+    loss = LOSSES[name]
+    known = set(inspect.signature(loss).parameters)
+    if unknown := set(arguments) - known:
+        raise ConfigError(
+            f"loss {name!r} has no argument {sorted(unknown)[0]!r}",
+            remedy=f"choose from {sorted(known)}",
+        )
+    return loss(**arguments)

@@ -1,0 +1,20 @@
+"""Pure tensor functions on ragged sets: sizes, neighbours, reductions, four-vectors."""
+
+from pcgnn.ops.allocator import tune_allocator
+from pcgnn.ops.neighbours import available_backends, knn, radius
+from pcgnn.ops.order import canonical_order
+from pcgnn.ops.ragged import Bucket, SizePlan, gather_ranges, graph_index
+from pcgnn.ops.segments import segment_reduce
+
+__all__ = [
+    "Bucket",
+    "SizePlan",
+    "available_backends",
+    "canonical_order",
+    "gather_ranges",
+    "graph_index",
+    "knn",
+    "radius",
+    "segment_reduce",
+    "tune_allocator",
+]

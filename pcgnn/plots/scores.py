@@ -1,0 +1,103 @@
+"""Distributions of the score, class by class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from pcgnn.errors import ConfigError
+from pcgnn.metrics import TaggingReport, tagging_report
+from pcgnn.plots._histogram import draw_shape
+from pcgnn.plots.style import axes_or_new, colour, set_title, style
+
+__all__ = ["scores"]
+
+
+def _edges(score: NDArray[np.float64], bins: ArrayLike) -> NDArray[np.float64]:
+    given = np.asarray(bins, np.float64)
+    if given.ndim == 1 and len(given) > 1 and (np.diff(given) > 0).all():
+        return given
+    if given.ndim != 0 or given < 1 or given != np.floor(given):
+        raise ConfigError("bins: give a number of bins, or rising edges")
+    if score.min() >= 0 and score.max() <= 1:  # probabilities
+        low, high = 0.0, 1.0
+    else:
+        low, high = (float(end) for end in np.quantile(score, [0.001, 0.999]))
+        high = high if high > low else low + 1.0
+    return np.linspace(low, high, int(given) + 1)
+
+
+def scores(
+    report: TaggingReport | tuple[Any, Any],
+    *,
+    ax: Axes | None = None,
+    signal: str | None = None,
+    bins: ArrayLike = 40,
+    log: bool = True,
+    threshold: bool = True,
+    title: str | None = None,
+) -> Figure:
+    r"""Signal score of each class, normalised to one, with the error of each bin.
+
+    Scores outside the range are counted in the first and last bin. Weights of the report are
+    used; errors are $\sqrt{\sum w^2}$.
+
+    Args:
+        report: a report, or a pair (labels, scores).
+        ax: axes to draw on; None makes a figure.
+        signal: with more than two classes, whose probability to draw.
+        bins: a number of bins, or edges.
+        log: logarithmic vertical axis.
+        threshold: mark the fixed threshold of the report.
+        title: put above the axes.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ConfigError: bad bins, or the signal class must be named.
+        DataError: labels and scores do not fit together.
+    """
+    given = isinstance(report, TaggingReport)
+    if not isinstance(report, TaggingReport):
+        report = tagging_report(*report)
+    part = report.of(signal)
+    score = report.score
+    if score.ndim == 2:
+        score = score[:, report.classes.index(part.name)]
+    edges = _edges(score, bins)
+    with style():
+        figure, ax = axes_or_new(ax)
+        for label, name in enumerate(report.classes):
+            mask = report.y == label
+            if not mask.any():
+                continue
+            weight = None if report.weight is None else report.weight[mask]
+            text = f"{name} ({int(mask.sum()):,} jets)"
+            draw_shape(ax, score[mask], edges, weight, colour(label), text)
+        if threshold and given:
+            ax.axvline(
+                report.threshold,
+                color="0.3",
+                linestyle="--",
+                linewidth=1.3,
+                label=f"threshold {report.threshold:g}",
+            )
+        if log:
+            ax.set_yscale("log")
+        else:
+            ax.set_ylim(bottom=0)
+        low, high = ax.get_ylim()
+        ax.set_ylim(low, high**1.0 * (high / low) ** 0.35 if log else high * 1.3)
+        ax.set_xlim(edges[0], edges[-1])
+        ax.set_xlabel(f"Score of {part.name!r}" if not report.is_binary else "Signal score")
+        width = np.diff(edges)
+        same = np.allclose(width, width[0])
+        ax.set_ylabel(f"Fraction of jets / {width[0]:.3g}" if same else "Fraction of jets per bin")
+        ax.legend(loc="upper center", ncols=2 if len(report.classes) > 2 else 1)
+        set_title(ax, title)
+    return figure

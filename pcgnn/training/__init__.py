@@ -1,0 +1,30 @@
+"""Training: tasks that wire model, loss and numbers; schedules; checkpoints; fit and predict."""
+
+from pcgnn.training.checkpoint import load_checkpoint
+from pcgnn.training.checkpoint_io import AtomicCheckpointIO
+from pcgnn.training.datamodule import CloudData, LoadedDataModule
+from pcgnn.training.fitting import FitResult, fit
+from pcgnn.training.optimizers import create_optimizer, list_optimizers
+from pcgnn.training.predicting import predict
+from pcgnn.training.root_data import FileData
+from pcgnn.training.run import RunOptions
+from pcgnn.training.scheduling import FactorLR, create_schedule, list_schedules
+from pcgnn.training.task import ClassificationTask
+
+__all__ = [
+    "AtomicCheckpointIO",
+    "ClassificationTask",
+    "CloudData",
+    "FactorLR",
+    "FileData",
+    "FitResult",
+    "LoadedDataModule",
+    "RunOptions",
+    "create_optimizer",
+    "create_schedule",
+    "fit",
+    "list_optimizers",
+    "list_schedules",
+    "load_checkpoint",
+    "predict",
+]

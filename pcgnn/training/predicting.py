@@ -1,0 +1,166 @@
+"""Scores in input order, one row per graph."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pcgnn.errors import ConfigError, DataError
+from pcgnn.io.prediction import Prediction
+from pcgnn.training.checkpoint import load_checkpoint
+from pcgnn.training.fitting import FitResult, resolve_device
+from pcgnn.training.task import ClassificationTask
+
+__all__ = ["predict"]
+
+
+def predict(
+    source: FitResult | ClassificationTask | str | os.PathLike[str],
+    data: Any,
+    *,
+    batch_size: int = 512,
+    device: str | torch.device = "auto",
+) -> Prediction:
+    """Class probabilities of every graph, in input order.
+
+    The order of a shuffled loader does not matter: clouds behind a
+    :class:`~pcgnn.data.CloudLoader` are read in their own order, each exactly once; the rows of
+    a stream are put back into the order of files and entries. A foreign loader is taken as it
+    comes. The batch size changes nothing but speed and memory.
+
+    Args:
+        source: result of :func:`pcgnn.fit` (its best epoch), a checkpoint file, or a task.
+        data: clouds, a CloudLoader, a CloudStream, or any iterable of PyG batches.
+        batch_size: graphs per batch, where the data are clouds.
+        device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda``.
+
+    Returns:
+        a :class:`pcgnn.Prediction`: probabilities (G, C) with file and entry of each row.
+
+    Raises:
+        ConfigError: if the source or the inputs are of the wrong kind.
+        CheckpointError: if the checkpoint cannot be used.
+        DataError: if there is nothing to predict or a score is not finite.
+
+    Example:
+        >>> scores = predict("runs/top/best.ckpt", test)  # doctest: +SKIP
+        >>> scores.signal[:3]  # doctest: +SKIP
+    """
+    if batch_size < 1:
+        raise ConfigError(f"batch_size = {batch_size} must be at least 1")
+    task = _task(source)
+    clouds = _clouds(data)
+    _check_inputs(task, clouds if clouds is not None else data)
+    where = resolve_device(device)
+    home, was_training = task.device, task.training
+    task.to(where).eval()
+    try:
+        batches = data if clouds is None else _in_order(clouds, batch_size)
+        probabilities, file, entry = _run(task, batches, where)
+    finally:
+        task.to(home).train(was_training)
+    if clouds is not None:
+        file, entry = _column(clouds, "file"), _column(clouds, "entry")
+    elif hasattr(data, "set_epoch") and file is not None and entry is not None:
+        order = np.lexsort((entry, file))
+        probabilities, file, entry = probabilities[order], file[order], entry[order]
+    return _prediction(task, probabilities, file, entry, _provenance(data, clouds))
+
+
+def _task(source: Any) -> ClassificationTask:
+    if isinstance(source, FitResult):
+        return source.task
+    if isinstance(source, ClassificationTask):
+        return source
+    if isinstance(source, (str, os.PathLike)):
+        return load_checkpoint(source)
+    raise ConfigError(
+        f"a {type(source).__name__} cannot predict",
+        remedy="pass the result of fit, a checkpoint file or a task",
+    )
+
+
+def _clouds(data: Any) -> Any:
+    from pcgnn.data import ParticleClouds
+
+    if isinstance(data, ParticleClouds):
+        return data
+    inner = getattr(data, "clouds", None)
+    return inner if isinstance(inner, ParticleClouds) else None
+
+
+def _check_inputs(task: ClassificationTask, data: Any) -> None:
+    names = getattr(task.features, "names", None)
+    theirs = getattr(getattr(data, "features", None), "names", None)
+    if names is not None and theirs is not None and tuple(names) != tuple(theirs):
+        raise ConfigError(
+            f"the model was trained on the features {list(names)}, the data hold {list(theirs)}",
+            remedy="build the clouds with features=task.features",
+        )
+
+
+def _in_order(clouds: Any, batch_size: int) -> Iterator[Any]:
+    for begin in range(0, len(clouds), batch_size):
+        yield clouds.batch(np.arange(begin, min(begin + batch_size, len(clouds))))
+
+
+def _run(
+    task: ClassificationTask, batches: Iterable[Any], device: torch.device
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    scores: list[Tensor] = []
+    places: dict[str, list[Tensor]] = {"file": [], "entry": []}
+    with torch.inference_mode():
+        for batch in batches:
+            logits = task(batch.to(device))
+            wide = logits if logits.dtype == torch.float64 else logits.float()
+            scores.append(wide.softmax(dim=1))
+            for name, parts in places.items():
+                value = getattr(batch, name, None)
+                if isinstance(value, Tensor):
+                    parts.append(value)
+    if not scores:
+        raise DataError("there are no graphs to predict", remedy="check files and cut")
+    found = [
+        torch.cat(parts).cpu().numpy() if len(parts) == len(scores) else None
+        for parts in places.values()
+    ]
+    return torch.cat(scores).cpu().numpy(), found[0], found[1]
+
+
+def _column(clouds: Any, name: str) -> np.ndarray | None:
+    value = clouds.columns.get(name)
+    return None if value is None else np.asarray(value)
+
+
+def _provenance(data: Any, clouds: Any) -> dict[str, Any]:
+    return dict(getattr(data if clouds is None else clouds, "provenance", None) or {})
+
+
+def _prediction(
+    task: ClassificationTask,
+    probabilities: np.ndarray,
+    file: np.ndarray | None,
+    entry: np.ndarray | None,
+    provenance: dict[str, Any],
+) -> Prediction:
+    graphs = len(probabilities)
+    if not np.isfinite(probabilities).all():
+        row = int(np.argmin(np.isfinite(probabilities).all(axis=1)))
+        raise DataError(
+            "the score of a graph is not finite",
+            entry=row if entry is None else int(entry[row]),
+            remedy="look for NaN or infinite values in features or weights",
+        )
+    return Prediction(
+        probabilities=probabilities,
+        file=np.zeros(graphs, np.int32) if file is None else file.astype(np.int32),
+        entry=np.arange(graphs, dtype=np.int64) if entry is None else entry.astype(np.int64),
+        files=tuple(provenance.get("files") or ("memory",)),
+        tree=provenance.get("tree"),
+        classes=tuple(task.classes),
+    )

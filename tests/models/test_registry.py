@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+
+from pcgnn.errors import CheckpointError, ConfigError
+from pcgnn.models import CloudModel, create_model, list_models, model_from_config
+from pcgnn.models.registry import model_class
+
+
+def test_the_names_are_sorted_and_each_is_a_cloud_model() -> None:
+    names = list_models()
+    assert names == sorted(names)
+    assert {"particlenet", "particlenet-lite"} <= set(names)
+    assert all(issubclass(model_class(name), CloudModel) for name in names)
+
+
+def test_features_may_be_anything_with_a_length() -> None:
+    by_length = create_model("particlenet-lite", features=["a", "b", "c"])
+    assert by_length.config["features"] == 3
+    assert create_model("particlenet-lite", features=3, classes=5).config["classes"] == 5
+
+
+def test_arguments_overrule_the_presets_of_a_name() -> None:
+    model = create_model("particlenet-lite", features=7, blocks=[(4, (8, 8))])
+    assert model.config["blocks"] == [[4, [8, 8]]]
+    assert model.config["classifier"] == [[128, 0.1]]
+    again = model_from_config({"name": model.name, "arguments": model.config})
+    assert again.config == model.config
+
+
+def test_wrong_names_and_arguments_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"no such model: 'particlenet-xl'.*particlenet-lite"):
+        create_model("particlenet-xl", features=7)
+    with pytest.raises(ConfigError, match=r"ParticleNet.*depth"):
+        create_model("particlenet", features=7, depth=3)
+    with pytest.raises(CheckpointError, match="'name' and 'arguments'"):
+        model_from_config({"arguments": {}})
+    with pytest.raises(ConfigError, match="no such model"):
+        model_from_config({"name": "gone", "arguments": {}})
