@@ -11,7 +11,7 @@ from pcgnn.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from pcgnn.io import Prediction
-    from pcgnn.training import ClassificationTask
+    from pcgnn.training import Task
 
 __all__ = ["predict", "reading_of", "score_files"]
 
@@ -75,7 +75,7 @@ def predict(words: Sequence[str]) -> int:
 
 
 def score_files(
-    task: ClassificationTask,
+    task: Task,
     files: Sequence[str],
     *,
     tree: str | None = None,
@@ -133,7 +133,7 @@ def score_files(
     )
 
 
-def reading_of(task: ClassificationTask, use_cut: bool = True) -> dict[str, Any]:
+def reading_of(task: Task, use_cut: bool = True) -> dict[str, Any]:
     """The options with which the training read its files, without what only labels need.
 
     Raises:
@@ -163,7 +163,7 @@ def reading_of(task: ClassificationTask, use_cut: bool = True) -> dict[str, Any]
 
 
 def _chunks(
-    task: ClassificationTask,
+    task: Task,
     files: Sequence[str],
     tree: str | None,
     use_cut: bool,

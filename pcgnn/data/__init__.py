@@ -1,6 +1,7 @@
 """Jagged particle sets as flat tensors, their features, batches, loaders and standardisation."""
 
 from pcgnn.data.clouds import ParticleClouds
+from pcgnn.data.collection import GraphCollection
 from pcgnn.data.definitions import feature_definition, list_definitions
 from pcgnn.data.features import Feature, FeatureDefinition
 from pcgnn.data.flat import NumpyBackend, TorchBackend
@@ -13,6 +14,7 @@ __all__ = [
     "CloudStream",
     "Feature",
     "FeatureDefinition",
+    "GraphCollection",
     "NumpyBackend",
     "ParticleClouds",
     "Standardizer",

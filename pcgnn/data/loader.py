@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch_geometric.data import Batch
 
-from pcgnn.data.clouds import ParticleClouds
+from pcgnn.data.collection import GraphCollection
 from pcgnn.errors import ConfigError
 
 __all__ = ["CloudLoader", "resolve_rank"]
@@ -48,7 +48,7 @@ class CloudLoader:
     run to its end moves ``epoch`` on by one; :meth:`set_epoch` sets it.
 
     Args:
-        clouds: what to iterate over.
+        clouds: what to iterate over: clouds, or hit graphs.
         batch_size: graphs per batch.
         shuffle: new order each epoch; otherwise the order of the clouds.
         seed: of the order.
@@ -63,6 +63,7 @@ class CloudLoader:
         ConfigError: options that cannot be or do not go together.
 
     Example:
+        >>> from pcgnn.data import ParticleClouds
         >>> clouds = ParticleClouds(x=torch.ones(6, 1), ptr=torch.tensor([0, 1, 3, 6]))
         >>> [batch.num_graphs for batch in CloudLoader(clouds, 2)]
         [2, 1]
@@ -70,7 +71,7 @@ class CloudLoader:
 
     def __init__(
         self,
-        clouds: ParticleClouds,
+        clouds: GraphCollection,
         batch_size: int,
         *,
         shuffle: bool = False,

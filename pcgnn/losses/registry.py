@@ -9,12 +9,15 @@ from typing import Any
 from torch import nn
 
 from pcgnn.errors import ConfigError
+from pcgnn.losses.binary import BinaryCrossEntropy, FocalLoss
 from pcgnn.losses.cross_entropy import WeightedCrossEntropy
 
 __all__ = ["create_loss", "list_losses"]
 
 LOSSES: dict[str, type[nn.Module]] = {
+    "binary-cross-entropy": BinaryCrossEntropy,
     "cross-entropy": WeightedCrossEntropy,
+    "focal": FocalLoss,
 }
 
 
@@ -23,7 +26,7 @@ def list_losses() -> list[str]:
 
     Example:
         >>> list_losses()
-        ['cross-entropy']
+        ['binary-cross-entropy', 'cross-entropy', 'focal']
     """
     return sorted(LOSSES)
 

@@ -1,17 +1,30 @@
 """Networks on particle clouds, by name."""
 
 from pcgnn.models.base import Cloud, CloudModel
+from pcgnn.models.edge_model import EdgeModel
+from pcgnn.models.interaction_network import InteractionNetwork, RecurrentInteractionNetwork
 from pcgnn.models.particlenet import ParticleNet
 from pcgnn.models.published import list_published, load_published
-from pcgnn.models.registry import create_model, list_models, model_from_config
+from pcgnn.models.registry import (
+    Model,
+    create_model,
+    list_models,
+    model_class,
+    model_from_config,
+)
 
 __all__ = [
     "Cloud",
     "CloudModel",
+    "EdgeModel",
+    "InteractionNetwork",
+    "Model",
     "ParticleNet",
+    "RecurrentInteractionNetwork",
     "create_model",
     "list_models",
     "list_published",
     "load_published",
+    "model_class",
     "model_from_config",
 ]

@@ -57,6 +57,7 @@ class CloudModel(nn.Module, ABC):
     depends on how they were listed.
 
     Attributes:
+        task: what the logits are of.
         needs: which of the tensors x, pos and p4 the model reads.
         ordered: whether the model wants the particles in the order given (by pT) instead of the
             canonical one.
@@ -66,6 +67,7 @@ class CloudModel(nn.Module, ABC):
     **Shapes:** batch of G graphs -> (G, classes) logits.
     """
 
+    task: ClassVar[str] = "classification"
     needs: ClassVar[frozenset[str]]
     ordered: ClassVar[bool] = False
     name: str = ""

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sized
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from pcgnn.errors import CheckpointError, ConfigError
 from pcgnn.models.base import CloudModel
+from pcgnn.models.edge_model import EdgeModel
 
-__all__ = ["ModelEntry", "create_model", "list_models", "model_class", "model_from_config"]
+__all__ = ["Model", "ModelEntry", "create_model", "list_models", "model_class", "model_from_config"]
+
+
+Model: TypeAlias = CloudModel | EdgeModel
 
 
 class ModelEntry(NamedTuple):
@@ -25,6 +29,10 @@ class ModelEntry(NamedTuple):
 
 
 MODELS: dict[str, ModelEntry] = {
+    "interaction-network": ModelEntry("pcgnn.models.interaction_network", "InteractionNetwork", {}),
+    "recurrent-interaction-network": ModelEntry(
+        "pcgnn.models.interaction_network", "RecurrentInteractionNetwork", {}
+    ),
     "particlenet": ModelEntry("pcgnn.models.particlenet", "ParticleNet", {}),
     "particlenet-lite": ModelEntry(
         "pcgnn.models.particlenet",
@@ -34,36 +42,39 @@ MODELS: dict[str, ModelEntry] = {
 }
 
 
-def list_models() -> list[str]:
+def list_models(task: str | None = None) -> list[str]:
     """Return the names of all models.
+
+    Args:
+        task: only those made for it: "classification" of graphs, or "edges".
 
     Example:
         >>> "particlenet-lite" in list_models()
         True
     """
-    return sorted(MODELS)
+    return sorted(name for name in MODELS if task is None or model_class(name).task == task)
 
 
-def model_class(name: str) -> type[CloudModel]:
+def model_class(name: str) -> type[Model]:
     """Return the class behind a name.
 
     Raises:
         ConfigError: if there is no such model.
     """
     entry = _entry(name)
-    found: type[CloudModel] = getattr(importlib.import_module(entry.module), entry.class_name)
+    found: type[Model] = getattr(importlib.import_module(entry.module), entry.class_name)
     return found
 
 
 def create_model(
-    name: str, *, features: Sized | int, classes: int = 2, **kwargs: Any
-) -> CloudModel:
+    name: str, *, features: Sized | int, classes: int | None = None, **kwargs: Any
+) -> Model:
     """Make a new model with random weights.
 
     Args:
         name: one of :func:`list_models`.
         features: a feature definition (anything with a length), or the number of features.
-        classes: number of classes.
+        classes: number of classes, by default 2; not for models of edges.
         kwargs: further arguments of the model's class, over the presets of the name.
 
     Raises:
@@ -74,10 +85,15 @@ def create_model(
         26416
     """
     count = features if isinstance(features, int) else len(features)
-    return _build(name, {**_entry(name).presets, "features": count, "classes": classes, **kwargs})
+    given: dict[str, Any] = {"features": count}
+    if model_class(name).task == "classification":
+        given["classes"] = 2 if classes is None else classes
+    elif classes is not None:
+        raise ConfigError(f"{name} has no classes: it gives one score per edge")
+    return _build(name, {**_entry(name).presets, **given, **kwargs})
 
 
-def model_from_config(config: Mapping[str, Any]) -> CloudModel:
+def model_from_config(config: Mapping[str, Any]) -> Model:
     """Make a model from what a checkpoint says of it.
 
     Args:
@@ -105,7 +121,7 @@ def _entry(name: str) -> ModelEntry:
         ) from None
 
 
-def _build(name: str, arguments: Mapping[str, Any]) -> CloudModel:
+def _build(name: str, arguments: Mapping[str, Any]) -> Model:
     cls = model_class(name)
     try:
         model = cls(**arguments)

@@ -1,8 +1,10 @@
 """Training: tasks that wire model, loss and numbers; schedules; checkpoints; fit and predict."""
 
+from pcgnn.training.base_task import Task
 from pcgnn.training.checkpoint import load_checkpoint
 from pcgnn.training.checkpoint_io import AtomicCheckpointIO
 from pcgnn.training.datamodule import CloudData, LoadedDataModule
+from pcgnn.training.edge_task import EdgeClassificationTask
 from pcgnn.training.fitting import FitResult, fit
 from pcgnn.training.optimizers import create_optimizer, list_optimizers
 from pcgnn.training.predicting import predict
@@ -15,11 +17,13 @@ __all__ = [
     "AtomicCheckpointIO",
     "ClassificationTask",
     "CloudData",
+    "EdgeClassificationTask",
     "FactorLR",
     "FileData",
     "FitResult",
     "LoadedDataModule",
     "RunOptions",
+    "Task",
     "create_optimizer",
     "create_schedule",
     "fit",

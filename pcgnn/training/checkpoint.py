@@ -8,16 +8,17 @@ from typing import Any
 from torch import nn
 
 from pcgnn.errors import CheckpointError, PcgnnError
+from pcgnn.training.base_task import Task
 from pcgnn.training.checkpoint_content import check_content, standardizer_from_content
 from pcgnn.training.checkpoint_io import read_checkpoint
-from pcgnn.training.task import ClassificationTask
+from pcgnn.training.tasks import task_class
 
 __all__ = ["load_checkpoint"]
 
 
 def load_checkpoint(
     path: str | os.PathLike[str], *, network: nn.Module | None = None, device: Any = "cpu"
-) -> ClassificationTask:
+) -> Task:
     """Builds the task stored in a checkpoint: network, weights, features, standardisation.
 
     The file is read with ``weights_only=True``; nothing in it is executed and no class is looked
@@ -59,16 +60,16 @@ def load_checkpoint(
     return task
 
 
-def _build(content: dict[str, Any], network: nn.Module | None) -> ClassificationTask:
+def _build(content: dict[str, Any], network: nn.Module | None) -> Task:
     model, optimisation = content["model"], content.get("optimisation", {})
     if network is None:
         network = _build_model(model)
-    task = ClassificationTask(
+    task = task_class(content.get("task", "classification"))(
         network,
         features=content["features"],
         classes=content["classes"],
         target=content["target"],
-        loss=content.get("loss", {}).get("name", "cross-entropy"),
+        loss=content.get("loss", {}).get("name"),
         loss_arguments=content.get("loss", {}).get("arguments"),
         standardizer=standardizer_from_content(content),
         **optimisation,

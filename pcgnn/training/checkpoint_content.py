@@ -11,7 +11,7 @@ from pcgnn.errors import CheckpointError, PcgnnError
 from pcgnn.training.plain import to_plain
 
 if TYPE_CHECKING:
-    from pcgnn.training.task import ClassificationTask
+    from pcgnn.training.base_task import Task
 
 __all__ = ["CONTENT_VERSION", "check_content", "make_content", "standardizer_from_content"]
 
@@ -20,7 +20,7 @@ CONTENT_VERSION = 1
 _REQUIRED = {"version", "model", "features", "classes", "target", "standardizer", "provenance"}
 
 
-def make_content(task: ClassificationTask) -> dict[str, Any]:
+def make_content(task: Task) -> dict[str, Any]:
     """The entry ``"pcgnn"`` of a checkpoint, of plain types only."""
     from pcgnn import __version__
 
@@ -30,7 +30,7 @@ def make_content(task: ClassificationTask) -> dict[str, Any]:
     return {
         "version": CONTENT_VERSION,
         "pcgnn_version": __version__,
-        "task": "classification",
+        "task": task.kind,
         "model": {
             "name": name if isinstance(name, str) else None,
             "arguments": to_plain(dict(config), where="model.config") if config else {},

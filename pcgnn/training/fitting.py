@@ -13,6 +13,7 @@ from lightning.pytorch import Callback, Trainer
 from torch import nn
 
 from pcgnn.errors import ConfigError, DataError
+from pcgnn.training.base_task import Task
 from pcgnn.training.callbacks import History, RunCheckpoint
 from pcgnn.training.callbacks.history import columns
 from pcgnn.training.callbacks.seeding import kept_random_state
@@ -22,7 +23,7 @@ from pcgnn.training.datamodule import LoadedDataModule, describe_inputs, first_a
 from pcgnn.training.fingerprint import check_resumable, data_fingerprint
 from pcgnn.training.quiet import quiet_lightning
 from pcgnn.training.run import RunDirectory, RunOptions, open_run, run_callbacks, run_loggers
-from pcgnn.training.task import ClassificationTask
+from pcgnn.training.tasks import task_of
 
 __all__ = ["FitResult", "fit", "resolve_device"]
 
@@ -40,7 +41,7 @@ class FitResult:
         best_epoch: number of the best epoch, from 0.
     """
 
-    task: ClassificationTask
+    task: Task
     directory: Path
     best_checkpoint: Path
     last_checkpoint: Path
@@ -92,7 +93,7 @@ def fit(
     epochs: int,
     loss: str | None = None,
     loss_arguments: dict[str, Any] | None = None,
-    task: ClassificationTask | None = None,
+    task: Task | None = None,
     standardize: str = "mean-std",
     directory: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -101,7 +102,7 @@ def fit(
     device: str | torch.device = "auto",
     devices: int = 1,
     strategy: str = "auto",
-    batch_size: int = 256,
+    batch_size: int | None = None,
     eval_batch_size: int | None = None,
     group_sizes: bool = False,
     optimizer: str = "adamw",
@@ -132,11 +133,13 @@ def fit(
 
     Args:
         model: the network; None if ``task`` is given.
-        train: clouds, a :class:`~pcgnn.data.CloudLoader`, a :class:`~pcgnn.data.CloudStream` or
+        train: clouds, hit graphs, a :class:`~pcgnn.data.CloudLoader`, a
+            :class:`~pcgnn.data.CloudStream` or
             any iterable of PyG batches.
         val: the same for validation, or None.
         epochs: number of passes over ``train``.
-        loss: name of the loss, default ``cross-entropy``.
+        loss: name of the loss; None takes the one of the task (``cross-entropy`` for graphs,
+            ``binary-cross-entropy`` for edges).
         loss_arguments: its arguments.
         task: a ready task; the arguments on loss, optimiser and schedule are then not used.
         standardize: ``mean-std``, ``quantile``, ``pca`` or ``none``.
@@ -147,7 +150,8 @@ def fit(
         device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda``, ``cuda:1``.
         devices: number of processes, one device each.
         strategy: ``auto``, or ``ddp`` for several processes.
-        batch_size: graphs per batch and process in training.
+        batch_size: graphs per batch and process in training; None means 256 for clouds and 1
+            for hit graphs.
         eval_batch_size: graphs per batch in validation; has no influence on results.
         group_sizes: put graphs of similar size into one batch.
         optimizer: ``adamw``, ``adam`` or ``sgd``.
@@ -184,11 +188,11 @@ def fit(
     if task is None:
         if model is None:
             raise ConfigError("neither a model nor a task is given")
-        task = ClassificationTask(
+        task = task_of(model)(
             model,
             features=first_attribute("features", train),
             classes=first_attribute("classes", train),
-            loss=loss or "cross-entropy",
+            loss=loss,
             loss_arguments=loss_arguments,
             optimizer=optimizer,
             optimizer_arguments=optimizer_arguments,
@@ -210,6 +214,10 @@ def fit(
         progress=progress,
         tensorboard="tensorboard" in loggers,
     )
+    if batch_size is None:
+        batch_size = int(getattr(train, "default_batch_size", 256))
+    if eval_batch_size is None:
+        eval_batch_size = getattr(val, "default_batch_size", None)
     data = LoadedDataModule(
         train,
         val,
@@ -270,7 +278,7 @@ def fit(
     return fit_result(trainer, task, run)
 
 
-def run_fit(trainer: Trainer, task: ClassificationTask, data: Any, run: RunDirectory) -> None:
+def run_fit(trainer: Trainer, task: Task, data: Any, run: RunDirectory) -> None:
     """Runs the training; an interruption by the keyboard arrives as ``KeyboardInterrupt``."""
     task.train()
     checkpoint = None if run.checkpoint is None else str(run.checkpoint)
@@ -283,7 +291,7 @@ def run_fit(trainer: Trainer, task: ClassificationTask, data: Any, run: RunDirec
         raise
 
 
-def fit_result(trainer: Trainer, task: ClassificationTask, run: RunDirectory) -> FitResult:
+def fit_result(trainer: Trainer, task: Task, run: RunDirectory) -> FitResult:
     """Collects the result and puts the weights of the best epoch into the task."""
     callbacks: list[Callback] = getattr(trainer, "callbacks", [])
     history = next(item for item in callbacks if isinstance(item, History))
@@ -320,7 +328,7 @@ def _check_arguments(
             raise DataError(f"the {name} part is empty", remedy="check cut and split")
 
 
-def _settings(task: ClassificationTask, given: ClassificationTask | None) -> dict[str, Any]:
+def _settings(task: Task, given: Task | None) -> dict[str, Any]:
     content = make_content(task)
     names = ("model", "features", "classes", "loss", "optimisation")
     settings = {name: content[name] for name in names}

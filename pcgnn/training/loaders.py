@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pcgnn.data import CloudLoader, ParticleClouds
+from pcgnn.data import CloudLoader, GraphCollection
 from pcgnn.errors import ConfigError
 
 __all__ = ["EpochLoader", "SharedLoader", "evaluation_loader", "training_loader"]
@@ -122,7 +122,7 @@ def training_loader(
     Raises:
         ConfigError: for a loader that cannot be shared out among processes.
     """
-    if isinstance(data, ParticleClouds):
+    if isinstance(data, GraphCollection):
         data = CloudLoader(
             data,
             batch_size,
@@ -139,7 +139,7 @@ def evaluation_loader(
     data: Any, *, batch_size: int, rank: int = 0, world_size: int = 1
 ) -> EpochLoader:
     """Batches in input order, every graph once over all processes."""
-    if isinstance(data, ParticleClouds):
+    if isinstance(data, GraphCollection):
         data = CloudLoader(data, batch_size, shuffle=False, rank=0, world_size=1)
     return EpochLoader(_shared(data, rank, world_size), lambda: 0)
 
@@ -151,5 +151,5 @@ def _shared(loader: Any, rank: int, world_size: int) -> Any:
         return SharedLoader(loader, rank, world_size)
     raise ConfigError(
         f"a {type(loader).__name__} cannot be shared out among {world_size} processes",
-        remedy="give ParticleClouds or a CloudLoader",
+        remedy="give ParticleClouds, HitGraphs or a CloudLoader",
     )

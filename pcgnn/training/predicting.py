@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -12,21 +12,39 @@ from torch import Tensor
 
 from pcgnn.errors import ConfigError, DataError
 from pcgnn.io.prediction import Prediction
+from pcgnn.tracking.graphs import HitGraphs
+from pcgnn.tracking.scores import GraphScores
+from pcgnn.training.base_task import Task
 from pcgnn.training.checkpoint import load_checkpoint
 from pcgnn.training.fitting import FitResult, resolve_device
-from pcgnn.training.task import ClassificationTask
 
 __all__ = ["predict"]
 
 
+@overload
 def predict(
-    source: FitResult | ClassificationTask | str | os.PathLike[str],
+    source: FitResult | Task | str | os.PathLike[str],
+    data: HitGraphs,
+    *,
+    batch_size: int = 512,
+    device: str | torch.device = "auto",
+) -> GraphScores: ...
+@overload
+def predict(
+    source: FitResult | Task | str | os.PathLike[str],
     data: Any,
     *,
     batch_size: int = 512,
     device: str | torch.device = "auto",
-) -> Prediction:
-    """Class probabilities of every graph, in input order.
+) -> Prediction: ...
+def predict(
+    source: FitResult | Task | str | os.PathLike[str],
+    data: Any,
+    *,
+    batch_size: int = 512,
+    device: str | torch.device = "auto",
+) -> Prediction | GraphScores:
+    """Class probabilities of every graph, in input order; of hit graphs one score per edge.
 
     The order of a shuffled loader does not matter: clouds behind a
     :class:`~pcgnn.data.CloudLoader` are read in their own order, each exactly once; the rows of
@@ -35,12 +53,13 @@ def predict(
 
     Args:
         source: result of :func:`pcgnn.fit` (its best epoch), a checkpoint file, or a task.
-        data: clouds, a CloudLoader, a CloudStream, or any iterable of PyG batches.
+        data: clouds, hit graphs, a CloudLoader, a CloudStream, or any iterable of PyG batches.
         batch_size: graphs per batch, where the data are clouds.
         device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda``.
 
     Returns:
-        a :class:`pcgnn.Prediction`: probabilities (G, C) with file and entry of each row.
+        a :class:`pcgnn.Prediction`: probabilities (G, C) with file and entry of each row; for
+        hit graphs :class:`pcgnn.tracking.GraphScores`, one score per edge (E,), graph by graph.
 
     Raises:
         ConfigError: if the source or the inputs are of the wrong kind.
@@ -54,6 +73,13 @@ def predict(
     if batch_size < 1:
         raise ConfigError(f"batch_size = {batch_size} must be at least 1")
     task = _task(source)
+    if isinstance(data, HitGraphs):
+        return _score_graphs(task, data, resolve_device(device))
+    if task.kind != "classification":
+        raise ConfigError(
+            f"a task on {task.kind} scores hit graphs, not a {type(data).__name__}",
+            remedy="make them with pcgnn.tracking.build_graphs",
+        )
     clouds = _clouds(data)
     _check_inputs(task, clouds if clouds is not None else data)
     where = resolve_device(device)
@@ -72,10 +98,10 @@ def predict(
     return _prediction(task, probabilities, file, entry, _provenance(data, clouds))
 
 
-def _task(source: Any) -> ClassificationTask:
+def _task(source: Any) -> Task:
     if isinstance(source, FitResult):
         return source.task
-    if isinstance(source, ClassificationTask):
+    if isinstance(source, Task):
         return source
     if isinstance(source, (str, os.PathLike)):
         return load_checkpoint(source)
@@ -83,6 +109,32 @@ def _task(source: Any) -> ClassificationTask:
         f"a {type(source).__name__} cannot predict",
         remedy="pass the result of fit, a checkpoint file or a task",
     )
+
+
+def _score_graphs(task: Task, graphs: HitGraphs, device: torch.device) -> GraphScores:
+    """Scores of hit graphs, one graph at a time."""
+    if task.kind == "classification":
+        raise ConfigError(
+            "the task classifies whole graphs", remedy="train a model for edges on hit graphs"
+        )
+    home, was_training = task.device, task.training
+    task.to(device).eval()
+    scores: list[np.ndarray] = []
+    try:
+        with torch.inference_mode():
+            for graph in graphs:
+                logits = task(graph.to(device, non_blocking=True))
+                scores.append(task.probabilities(logits.float()).cpu().numpy())
+    finally:
+        task.to(home).train(was_training)
+    for number, values in enumerate(scores):
+        if not np.isfinite(values).all():
+            raise DataError(
+                "the score of an edge is not finite",
+                entry=number,
+                remedy="look for NaN or infinite values in features or weights",
+            )
+    return GraphScores.join(scores)
 
 
 def _clouds(data: Any) -> Any:
@@ -94,7 +146,7 @@ def _clouds(data: Any) -> Any:
     return inner if isinstance(inner, ParticleClouds) else None
 
 
-def _check_inputs(task: ClassificationTask, data: Any) -> None:
+def _check_inputs(task: Task, data: Any) -> None:
     names = getattr(task.features, "names", None)
     theirs = getattr(getattr(data, "features", None), "names", None)
     if names is not None and theirs is not None and tuple(names) != tuple(theirs):
@@ -110,7 +162,7 @@ def _in_order(clouds: Any, batch_size: int) -> Iterator[Any]:
 
 
 def _run(
-    task: ClassificationTask, batches: Iterable[Any], device: torch.device
+    task: Task, batches: Iterable[Any], device: torch.device
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     scores: list[Tensor] = []
     places: dict[str, list[Tensor]] = {"file": [], "entry": []}
@@ -142,7 +194,7 @@ def _provenance(data: Any, clouds: Any) -> dict[str, Any]:
 
 
 def _prediction(
-    task: ClassificationTask,
+    task: Task,
     probabilities: np.ndarray,
     file: np.ndarray | None,
     entry: np.ndarray | None,

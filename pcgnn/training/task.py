@@ -1,68 +1,20 @@
-"""The classification task: network, standardisation, loss and validation numbers wired up."""
+"""Classification of graphs: jets and events."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-import torch
-from lightning.pytorch import LightningModule
-from torch import Tensor, nn
+from torch import Tensor
 
-from pcgnn.errors import CheckpointError, ConfigError, DataError
-from pcgnn.losses import create_loss
-from pcgnn.training.checkpoint_content import check_content, make_content, standardizer_from_content
-from pcgnn.training.optimizers import check_optimizer, create_optimizer
-from pcgnn.training.scheduling import FactorLR, create_schedule, scheduler_config
-from pcgnn.training.task_inputs import (
-    Unbuilt,
-    check_network,
-    class_names,
-    named_network,
-    resolve_features,
-    target_of,
-    weight_of,
-)
-from pcgnn.training.validation import accuracy, auc, gather_rows
+from pcgnn.training.base_task import Task
+from pcgnn.training.task_inputs import target_of, weight_of
+from pcgnn.training.validation import accuracy, auc
 
 __all__ = ["ClassificationTask"]
 
 
-class ClassificationTask(LightningModule):
-    """Trains a network that maps a batch of graphs to one logit per class.
-
-    The same class serves :func:`pcgnn.fit` and the command line. It only wires: the network,
-    the standardisation in front of it, the loss and the numbers of the validation are objects
-    of their own.
-
-    In a training step nothing waits for the device. Validation keeps logits on the device and
-    computes ``val_loss``, ``val_accuracy`` and ``val_auc`` once per epoch over all graphs of all
-    processes, so they do not depend on batch size or number of processes.
-
-    Args:
-        network: a :class:`~pcgnn.models.CloudModel` or any module that maps a batch to logits
-            of the shape (G, classes). Give this or ``name``.
-        name: name of a model in the registry (``pcgnn models`` lists them).
-        arguments: arguments of the named model.
-        features: the inputs: a definition, the name of one, or a plain dictionary of one. None
-            takes those of the training data; a named network is made when they are known.
-        classes: names of the classes in the order of the logits, or their number.
-        target: name of the target column, for the record.
-        loss: name of a loss.
-        loss_arguments: its arguments.
-        optimizer: ``adamw``, ``adam`` or ``sgd``.
-        lr: (largest) learning rate.
-        weight_decay: weight decay.
-        decay_norm_and_bias: decay biases and normalisation parameters too.
-        optimizer_arguments: further arguments, e.g. momentum and nesterov of SGD.
-        schedule: name of a learning-rate schedule.
-        schedule_arguments: its arguments.
-        standardize: how ``standardizer`` is to be fitted on the training part: ``mean-std``,
-            ``quantile``, ``pca`` or ``none``.
-        standardizer: a fitted standardisation, applied to each batch before the network.
-
-    Raises:
-        ConfigError: for names or arguments that are not known.
+class ClassificationTask(Task):
+    """Trains a network that maps a batch of graphs to one logit per class, (G, classes).
 
     Example:
         >>> task = ClassificationTask(name="particlenet-lite", features="particlenet")
@@ -70,201 +22,21 @@ class ClassificationTask(LightningModule):
         ('background', 'signal')
     """
 
-    def __init__(
-        self,
-        network: nn.Module | None = None,
-        *,
-        name: str | None = None,
-        arguments: dict[str, Any] | None = None,
-        features: Any = None,
-        classes: Sequence[str] | int | None = None,
-        target: str | None = None,
-        loss: str = "cross-entropy",
-        loss_arguments: dict[str, Any] | None = None,
-        optimizer: str = "adamw",
-        lr: float = 3e-3,
-        weight_decay: float = 1e-2,
-        decay_norm_and_bias: bool = False,
-        optimizer_arguments: dict[str, Any] | None = None,
-        schedule: str = "one-cycle",
-        schedule_arguments: dict[str, Any] | None = None,
-        standardize: str = "mean-std",
-        standardizer: nn.Module | None = None,
-    ) -> None:
-        super().__init__()
-        self.features = resolve_features(features)
-        self.classes = class_names(classes)
-        check_network(network, name, arguments)
-        self._pending = None if name is None else (name, dict(arguments or {}))
-        self.network: nn.Module = Unbuilt() if network is None else network
-        if self._pending is not None and self.features is not None:
-            self.build()
-        self.target = target
-        self.loss_name, self.loss_arguments = loss, dict(loss_arguments or {})
-        self.loss = create_loss(loss, **self.loss_arguments)
-        check_optimizer(optimizer, float(lr))
-        self.optimizer_name = optimizer
-        self.lr, self.weight_decay = float(lr), float(weight_decay)
-        self.decay_norm_and_bias = decay_norm_and_bias
-        self.optimizer_arguments = dict(optimizer_arguments or {})
-        self.schedule_name, self.schedule_arguments = schedule, dict(schedule_arguments or {})
-        self.schedule = create_schedule(schedule, **self.schedule_arguments)
-        self.standardize = standardize
-        self.standardizer: nn.Module | None = standardizer
-        self.provenance: dict[str, Any] = {}
-        self.record: dict[str, Any] = {}
-        self._evaluated: list[tuple[Tensor, Tensor, Tensor | None]] = []
-        self._epoch_scheduler: FactorLR | None = None
+    kind: ClassVar[str] = "classification"
+    default_loss: ClassVar[str] = "cross-entropy"
 
-    def build(self, features: Any = None, classes: Sequence[str] | None = None) -> None:
-        """Takes features and classes from the data and makes the network given by its name.
+    def targets(self, batch: Any) -> tuple[Tensor, Tensor | None]:
+        """Class and weight of each graph, (G,) and (G,)."""
+        return target_of(batch), weight_of(batch)
 
-        Does nothing to a network that is there already.
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Probabilities of the classes, (G, classes)."""
+        return logits.softmax(dim=1)
 
-        Args:
-            features: definition of the inputs, if the task has none yet.
-            classes: names of the classes, taken if their number is right.
-        """
-        if self.features is None:
-            self.features = resolve_features(features)
-        if classes and (len(classes) == len(self.classes) or isinstance(self.network, Unbuilt)):
-            self.classes = class_names(classes)
-        if isinstance(self.network, Unbuilt) and self._pending is not None:
-            name, arguments = self._pending
-            self.network = named_network(name, arguments, self.features, len(self.classes))
-
-    def forward(self, batch: Any) -> Tensor:
-        """Logits of a batch of raw graphs.
-
-        **Shapes** output (G, classes).
-        """
-        if self.standardizer is not None:
-            batch = self.standardizer(batch)
-        logits: Tensor = self.network(batch)
-        return logits
-
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Loss of one batch; the value stays on the device."""
-        target, weight = target_of(batch), weight_of(batch)
-        loss: Tensor = self.loss(self(batch), target, weight)
-        self.log(
-            "train_loss",
-            loss.detach(),
-            on_step=False,
-            on_epoch=True,
-            sync_dist=True,
-            batch_size=target.shape[0],
-        )
-        return loss
-
-    def on_validation_epoch_start(self) -> None:
-        """Forgets the graphs of the last validation."""
-        self._evaluated = []
-
-    def on_test_epoch_start(self) -> None:
-        """Forgets the graphs of the last test."""
-        self._evaluated = []
-
-    def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Keeps the logits of one batch."""
-        self._evaluated.append((self(batch).detach(), target_of(batch), weight_of(batch)))
-
-    def test_step(self, batch: Any, batch_idx: int) -> None:
-        """Keeps the logits of one batch."""
-        self.validation_step(batch, batch_idx)
-
-    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Probabilities of one batch, (G, classes)."""
-        logits: Tensor = self(batch)
-        return logits.float().softmax(dim=1)
-
-    def on_validation_epoch_end(self) -> None:
-        """Logs ``val_loss``, ``val_accuracy`` and ``val_auc``."""
-        self._log_evaluated("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Logs ``test_loss``, ``test_accuracy`` and ``test_auc``."""
-        self._log_evaluated("test")
-
-    def _log_evaluated(self, stage: str) -> None:
-        numbers = self.evaluated_numbers()
-        self._evaluated = []
-        for name, value in numbers.items():
-            self.log(f"{stage}_{name}", value.float(), sync_dist=True, batch_size=1)
-
-    def evaluated_numbers(self) -> dict[str, Tensor]:
-        """Loss, accuracy and AUC over the graphs kept since the start of the epoch."""
-        if not self._evaluated:
-            raise DataError("there are no graphs to validate on")
-        logits = gather_rows(torch.cat([part[0] for part in self._evaluated])).double()
-        target = gather_rows(torch.cat([part[1] for part in self._evaluated]))
-        weight: Tensor | None = None
-        if self._evaluated[0][2] is not None:
-            weights = [part[2] for part in self._evaluated if part[2] is not None]
-            weight = gather_rows(torch.cat(weights)).double()
+    def numbers(self, logits: Tensor, target: Tensor, weight: Tensor | None) -> dict[str, Tensor]:
+        """Accuracy and AUC."""
         probabilities = logits.softmax(dim=1)
         return {
-            "loss": self.loss(logits, target, weight),
             "accuracy": accuracy(probabilities, target, weight),
             "auc": auc(probabilities, target, weight),
         }
-
-    def configure_optimizers(self) -> Any:
-        """Optimiser and learning-rate schedule for Lightning."""
-        optimizer = create_optimizer(
-            self.optimizer_name,
-            self.network,
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-            decay_norm_and_bias=self.decay_norm_and_bias,
-            **self.optimizer_arguments,
-        )
-        epochs = self.trainer.max_epochs or 0
-        if epochs < 1:
-            raise ConfigError(
-                "the number of epochs is not known", remedy="set trainer.max_epochs in the config"
-            )
-        if not self._length_known():
-            # A stream does not know its length: the schedule then moves epoch by epoch.
-            self._epoch_scheduler = FactorLR(optimizer, self.schedule, 1, epochs)
-            return optimizer
-        per_epoch = max(1, int(self.trainer.estimated_stepping_batches) // epochs)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": scheduler_config(optimizer, self.schedule, per_epoch, epochs),
-        }
-
-    def _length_known(self) -> bool:
-        # Asking Lightning for the number of updates would start to read a stream, before a
-        # resumed training knows its epoch.
-        data: Any = getattr(self.trainer, "datamodule", None)
-        return data is None or hasattr(data.train_dataloader(), "__len__")
-
-    def on_train_epoch_start(self) -> None:
-        """Moves the schedule of a stream of unknown length."""
-        if self._epoch_scheduler is not None:
-            self._epoch_scheduler.go_to(self.current_epoch)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds what a later prediction needs."""
-        checkpoint["pcgnn"] = make_content(self)
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes the standardisation of the checkpoint before the weights are loaded."""
-        content = check_content(checkpoint)
-        ours = getattr(self.network, "config", None)
-        theirs = content["model"]["arguments"]
-        if ours is not None and content["model"]["name"] == getattr(self.network, "name", None):
-            from pcgnn.training.plain import differences, to_plain
-
-            if lines := differences(theirs, to_plain(ours)):
-                raise CheckpointError(
-                    f"the checkpoint holds a model with other arguments: {'; '.join(lines)}",
-                    remedy="create the model with the arguments of the checkpoint",
-                )
-        self.standardizer = standardizer_from_content(content)
-        if self.standardizer is not None:
-            self.standardizer.to(self.device)
-        self.provenance = dict(content["provenance"])
-        if content["classes"]:
-            self.classes = tuple(content["classes"])

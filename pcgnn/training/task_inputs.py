@@ -75,13 +75,15 @@ def check_network(
 
 def named_network(name: str, arguments: dict[str, Any], features: Any, classes: int) -> nn.Module:
     """Makes a model of the registry for the number of inputs."""
-    from pcgnn.models import create_model
+    from pcgnn.models import create_model, model_class
 
     if features is None:
         raise ConfigError(
             f"the number of inputs of {name!r} is not known", remedy="give the features"
         )
-    model: nn.Module = create_model(name, features=features, **{"classes": classes, **arguments})
+    if model_class(name).task == "classification":
+        arguments = {"classes": classes, **arguments}
+    model: nn.Module = create_model(name, features=features, **arguments)
     return model
 
 

@@ -9,7 +9,7 @@ from model_inputs import FEATURES, collate, jets
 from pcgnn.models import CloudModel, create_model, list_models
 
 
-@pytest.fixture(params=list_models())
+@pytest.fixture(params=list_models("classification"))
 def model(request: pytest.FixtureRequest) -> CloudModel:
     torch.manual_seed(5)
     network = create_model(request.param, features=FEATURES, classes=3).double()

@@ -3,15 +3,25 @@ from __future__ import annotations
 import pytest
 
 from pcgnn.errors import CheckpointError, ConfigError
-from pcgnn.models import CloudModel, create_model, list_models, model_from_config
+from pcgnn.models import CloudModel, EdgeModel, create_model, list_models, model_from_config
 from pcgnn.models.registry import model_class
 
 
-def test_the_names_are_sorted_and_each_is_a_cloud_model() -> None:
+def test_the_names_are_sorted_and_each_is_of_its_kind() -> None:
     names = list_models()
     assert names == sorted(names)
-    assert {"particlenet", "particlenet-lite"} <= set(names)
-    assert all(issubclass(model_class(name), CloudModel) for name in names)
+    assert {"particlenet", "particlenet-lite", "interaction-network"} <= set(names)
+    for task, base in (("classification", CloudModel), ("edges", EdgeModel)):
+        chosen = list_models(task)
+        assert chosen
+        assert set(chosen) <= set(names)
+        assert all(issubclass(model_class(name), base) for name in chosen)
+
+
+def test_a_model_of_edges_has_no_classes() -> None:
+    assert create_model("interaction-network", features=3).num_parameters == 6448
+    with pytest.raises(ConfigError, match="one score per edge"):
+        create_model("interaction-network", features=3, classes=2)
 
 
 def test_features_may_be_anything_with_a_length() -> None:

@@ -110,7 +110,8 @@ def _confirmed(pairs: tuple[Tensor, Tensor], x: Tensor, r: float) -> tuple[Tenso
 def _pairs_by_extension(x: Tensor, ptr: Tensor, r: float, plan: SizePlan) -> tuple[Tensor, Tensor]:
     extension: Any = load_extension("torch-cluster")
     batch = graph_index(ptr, plan.total)
-    wider = r * (1 + 1e-5) + torch.finfo(x.dtype).tiny
+    # it compares squares and wants less than: its radius must have a square above zero
+    wider = r * (1 + 1e-5) + 2 * torch.finfo(x.dtype).tiny ** 0.5
     pairs = extension.radius(x, x, wider, batch, batch, max_num_neighbors=max(plan.max_size, 1))
     return pairs[1], pairs[0]
 

@@ -1,0 +1,21 @@
+"""From hits to graphs and from scored edges to tracks."""
+
+from pcgnn.tracking.building import build_graphs
+from pcgnn.tracking.cuts import LayerPairCuts
+from pcgnn.tracking.finding import find_tracks
+from pcgnn.tracking.geometry import GEOMETRIES, Crossing, LayerGeometry, geometry
+from pcgnn.tracking.graphs import HitGraph, HitGraphs
+from pcgnn.tracking.scores import GraphScores
+
+__all__ = [
+    "GEOMETRIES",
+    "Crossing",
+    "GraphScores",
+    "HitGraph",
+    "HitGraphs",
+    "LayerGeometry",
+    "LayerPairCuts",
+    "build_graphs",
+    "find_tracks",
+    "geometry",
+]

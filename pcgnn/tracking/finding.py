@@ -1,0 +1,102 @@
+"""From scored edges to tracks."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
+
+from pcgnn.errors import ConfigError, DataError
+from pcgnn.tracking.components import components, keep_long, renumber
+from pcgnn.tracking.graphs import HitGraphs
+from pcgnn.tracking.scores import GraphScores
+from pcgnn.tracking.walkthrough import walkthrough
+
+__all__ = ["Method", "find_tracks"]
+
+Method = Literal["components", "walkthrough"]
+Index = NDArray[np.int64]
+
+
+def find_tracks(
+    graphs: HitGraphs,
+    scores: Any,
+    *,
+    hits: ak.Array | None = None,
+    method: Method = "components",
+    threshold: float = 0.5,
+    min_hits: int = 3,
+) -> Index:
+    """Build tracks from the edges that pass a threshold.
+
+    Args:
+        graphs: hit graphs of one or many events. Graphs of the same event (sectors) are joined:
+            an edge that several of them hold passes if its mean score does.
+        scores: what :func:`pcgnn.predict` returns, a list of arrays or one flat array.
+        hits: the hits the graphs were made from, to check that they are; may be left out.
+        method: ``components`` takes connected components of the edges that pass;
+            ``walkthrough`` takes them where they do not branch and else the best paths through
+            them, see :mod:`pcgnn.tracking.walkthrough`.
+        threshold: score from which an edge passes.
+        min_hits: groups with fewer hits are no tracks.
+
+    Returns:
+        One label per hit over all events in order, -1 for none; labels do not repeat between
+        events.
+
+    Raises:
+        ConfigError: an unknown method, or options that cannot be.
+        DataError: scores or hits of other graphs.
+
+    **Shapes:** -> (hits,)
+
+    Example:
+        >>> tracks = find_tracks(graphs, scores, hits=hits)  # doctest: +SKIP
+    """
+    if method not in get_args(Method):
+        raise ConfigError(f"no method {method!r}", remedy=f"choose one of {list(get_args(Method))}")
+    if min_hits < 1:
+        raise ConfigError(f"min_hits = {min_hits} must be at least 1")
+    total = int(graphs.offsets[-1])
+    if hits is not None and (
+        len(hits) != graphs.offsets.size - 1 or int(ak.sum(ak.num(hits["hit"]))) != total
+    ):
+        raise DataError(
+            f"the graphs were made from {graphs.offsets.size - 1} events with {total} hits, not "
+            f"from these {len(hits)} events",
+            remedy="pass the hits that build_graphs was given",
+        )
+    found = GraphScores.of(scores, [int(graph.edge_index.shape[1]) for graph in graphs])
+    edges, values = _joined(graphs, found, total)
+    passed = values >= threshold
+    edges, values = edges[:, passed], values[passed]
+    if method == "components":
+        labels = keep_long(components(edges, total), min_hits)
+    else:
+        labels = walkthrough(edges, values, total, min_hits)
+    return renumber(labels)
+
+
+def _joined(
+    graphs: HitGraphs, scores: GraphScores, total: int
+) -> tuple[Index, NDArray[np.float64]]:
+    """Each edge once, from its inner to its outer hit, with the mean of its scores."""
+    edges = graphs.edges().cpu().numpy()
+    values = scores.values.astype(np.float64)
+    if graphs.description.get("undirected"):
+        # the second half of each graph holds the edges of the first half reversed
+        back = np.concatenate(
+            [
+                np.arange(part.size) >= part.size // 2
+                for part in (scores[g] for g in range(len(scores)))
+            ]
+        )
+        edges = np.where(back, edges[::-1], edges)
+    key, inverse, count = np.unique(
+        edges[0] * total + edges[1], return_inverse=True, return_counts=True
+    )
+    if key.size == values.size:
+        return edges, values
+    return np.stack(np.divmod(key, total)), np.bincount(inverse, values) / count

@@ -1,0 +1,182 @@
+"""Hit graphs: one PyG ``Data`` per event or sector, kept together with how they were made."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, overload
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_geometric.data import Batch, Data
+
+from pcgnn.errors import ConfigError
+
+__all__ = ["HitGraph", "HitGraphs"]
+
+
+class HitGraph(Data):  # type: ignore[misc]
+    """The graph of the hits of an event, or of a sector of it.
+
+    Attributes:
+        x: r/1000 mm, phi/pi, z/1000 mm, shape (N, 3).
+        pos: x, y, z in mm, (N, 3).
+        edge_index: inner hit, outer hit, (2, E), sorted.
+        edge_attr: dr/1000 mm, d_phi/pi, dz/1000 mm, dR, (E, 4).
+        y: 1 for true edges, (E,), where there is truth.
+        edge_mask: edges that count as signal or background, (E,); the others belong to particles
+            below the pT floor.
+        particle_id: particle of each hit, 0 for noise, (N,).
+        pt: pT of that particle in GeV, 0 for noise, (N,).
+        layer: number of the layer, (N,).
+        hit_index: number of the hit in its event, (N,).
+        event: number of the event in the array of hits, (1,).
+        event_id: its id, (1,).
+        true_edges: number of all true edges that count, whether in the graph or not, (1,).
+        owned: hits that belong to this sector, (N,); only for sectors.
+    """
+
+    def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        # torch-geometric shifts whatever is called an index; this one counts hits of the event
+        return 0 if key == "hit_index" else super().__inc__(key, value, *args, **kwargs)
+
+    def __cat_dim__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        return 0 if key == "hit_index" else super().__cat_dim__(key, value, *args, **kwargs)
+
+
+class HitGraphs(Sequence[HitGraph]):
+    """Hit graphs made in one way.
+
+    Attributes:
+        default_batch_size: graphs per training batch where none is asked for.
+
+    Args:
+        graphs: the graphs.
+        description: how they were made: cuts, truth definition, selections, features.
+        provenance: where the hits come from.
+        offsets: first hit of each event among all hits the graphs were made from, (events + 1,).
+    """
+
+    default_batch_size: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        graphs: Sequence[HitGraph],
+        description: dict[str, Any],
+        provenance: dict[str, Any],
+        offsets: np.ndarray,
+    ) -> None:
+        self.graphs = list(graphs)
+        self.description = description
+        self.provenance = {**provenance, "graphs": description}
+        self.offsets = np.asarray(offsets, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.graphs)
+
+    @overload
+    def __getitem__(self, index: int) -> HitGraph: ...
+    @overload
+    def __getitem__(self, index: slice) -> HitGraphs: ...
+    def __getitem__(self, index: int | slice) -> HitGraph | HitGraphs:
+        if isinstance(index, slice):
+            return self.take(range(*index.indices(len(self))))
+        return self.graphs[index]
+
+    def __iter__(self) -> Iterator[HitGraph]:
+        return iter(self.graphs)
+
+    def take(self, indices: Sequence[int] | range | np.ndarray) -> HitGraphs:
+        """Some of the graphs; the numbers of their hits stay those of all events."""
+        chosen = [self.graphs[int(i)] for i in indices]
+        return HitGraphs(chosen, self.description, self.provenance, self.offsets)
+
+    def batch(self, indices: Any) -> Batch:
+        """Some of the graphs as one PyG batch."""
+        return Batch.from_data_list([self.graphs[int(i)] for i in np.atleast_1d(indices)])
+
+    def data_hash(self) -> str:
+        """A hash of all tensors, by which other graphs would be noticed."""
+        digest = hashlib.sha256()
+        for graph in self.graphs:
+            for name in sorted(graph.keys()):
+                value = graph[name]
+                if isinstance(value, Tensor):
+                    digest.update(
+                        name.encode() + value.detach().cpu().contiguous().numpy().tobytes()
+                    )
+        return digest.hexdigest()
+
+    def split(self, parts: Sequence[int | float], *, seed: int = 0) -> tuple[HitGraphs, ...]:
+        """Split by events: counts, or fractions of all events; sectors of an event stay together.
+
+        Args:
+            parts: numbers of events or fractions that sum to at most 1.
+            seed: of the order in which events are drawn.
+
+        Raises:
+            ConfigError: more events than there are, or an empty part.
+        """
+        events = torch.stack([graph.event.reshape(()) for graph in self.graphs]).cpu().numpy()
+        names = np.random.default_rng(seed).permutation(np.unique(events))
+        if all(isinstance(part, (float, np.floating)) for part in parts):
+            edges = np.round(np.cumsum(parts) * names.size).astype(int)
+            counts = np.diff(edges, prepend=0)
+        else:
+            counts = np.asarray(parts)
+        if counts.sum() > names.size or (counts < 1).any():
+            raise ConfigError(
+                f"{names.size} events cannot be split into {[int(c) for c in counts]}",
+                remedy="give counts or fractions that leave no part empty",
+            )
+        stops = np.cumsum(counts)
+        return tuple(
+            self.take(np.flatnonzero(np.isin(events, names[stop - count : stop])))
+            for stop, count in zip(stops, counts, strict=True)
+        )
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Hits of each graph, (graphs,)."""
+        return np.array([graph.x.shape[0] for graph in self.graphs], dtype=np.int64)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the columns of x."""
+        return tuple(self.description["features"])
+
+    @property
+    def num_edges(self) -> int:
+        """Edges of all graphs."""
+        return sum(int(graph.edge_index.shape[1]) for graph in self.graphs)
+
+    @property
+    def num_nodes(self) -> int:
+        """Hits of all graphs."""
+        return sum(int(graph.x.shape[0]) for graph in self.graphs)
+
+    def edges(self) -> Tensor:
+        """Edges of all graphs as pairs of hits counted over all events, (2, E)."""
+        parts = []
+        for graph in self.graphs:
+            first = int(self.offsets[int(graph.event)])
+            parts.append(graph.hit_index[graph.edge_index] + first)
+        return torch.cat(parts, 1) if parts else torch.empty(2, 0, dtype=torch.long)
+
+    def selected(self) -> np.ndarray:
+        """Which of all hits of the events are part of a graph, (hits,)."""
+        chosen = np.zeros(int(self.offsets[-1]), dtype=bool)
+        for graph in self.graphs:
+            chosen[graph.hit_index.cpu().numpy() + self.offsets[int(graph.event)]] = True
+        return chosen
+
+    def __repr__(self) -> str:
+        about = self.description
+        lines = [
+            f"HitGraphs({len(self)} graphs, {self.num_nodes:,} hits, {self.num_edges:,} edges)",
+            f"  edges: {about['edges']}",
+            f"  hits: {about['selection']}",
+            f"  truth: {about['truth']}",
+        ]
+        return "\n".join(lines)

@@ -1,0 +1,34 @@
+"""The tasks by kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pcgnn.errors import CheckpointError
+from pcgnn.training.base_task import Task
+from pcgnn.training.edge_task import EdgeClassificationTask
+from pcgnn.training.task import ClassificationTask
+
+__all__ = ["task_class", "task_of"]
+
+TASKS: dict[str, type[Task]] = {
+    task.kind: task for task in (ClassificationTask, EdgeClassificationTask)
+}
+
+
+def task_class(kind: str) -> type[Task]:
+    """The class of a kind of task.
+
+    Raises:
+        CheckpointError: no such task in this version.
+    """
+    if kind not in TASKS:
+        raise CheckpointError(
+            f"there is no task {kind!r}", remedy=f"this pcgnn knows {sorted(TASKS)}"
+        )
+    return TASKS[kind]
+
+
+def task_of(network: Any) -> type[Task]:
+    """The task a network is made for; classification of graphs where it does not say."""
+    return task_class(getattr(network, "task", ClassificationTask.kind))

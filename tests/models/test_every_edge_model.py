@@ -1,0 +1,206 @@
+"""What every network that scores edges must do; a new one is tested by being registered."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+
+import pytest
+import torch
+from torch_geometric.data import Batch, Data
+
+from pcgnn.errors import ConfigError, DataError
+from pcgnn.models import EdgeModel, create_model, list_models, model_from_config
+from pcgnn.models.audit import DeviceDiscipline
+
+
+@pytest.fixture(params=list_models("edges"))
+def model(request: pytest.FixtureRequest) -> EdgeModel:
+    torch.manual_seed(5)
+    small = {"latent": 16, "steps": 3} if request.param.startswith("recurrent") else {}
+    made = create_model(request.param, features=3, **small)
+    assert isinstance(made, EdgeModel)
+    return made.double().eval()
+
+
+def graph(hits: int = 40, edges: int = 150, seed: int = 0) -> Data:
+    generator = torch.Generator().manual_seed(seed)
+    return Data(
+        x=torch.randn(hits, 3, generator=generator, dtype=torch.float64),
+        edge_index=torch.randint(0, hits, (2, edges), generator=generator),
+        edge_attr=torch.randn(edges, 4, generator=generator, dtype=torch.float64),
+    )
+
+
+def test_the_numbering_of_hits_and_the_order_of_edges_do_not_matter(model: EdgeModel) -> None:
+    data = graph()
+    reference = model(data)
+    order = torch.randperm(40)
+    place = torch.empty_like(order)
+    place[order] = torch.arange(40)
+    swapped = torch.randperm(150)
+    again = model(
+        Data(
+            x=data.x[order],
+            edge_index=place[data.edge_index[:, swapped]],
+            edge_attr=data.edge_attr[swapped],
+        )
+    )
+    assert torch.allclose(again, reference[swapped], rtol=1e-9, atol=1e-12)
+
+
+def test_companions_do_not_matter(model: EdgeModel) -> None:
+    parts = [graph(seed=1), graph(3, 2, seed=2), graph(1, 0, seed=3), graph(100, 300, seed=4)]
+    together = model(Batch.from_data_list(parts))
+    alone = torch.cat([model(part) for part in parts])
+    assert torch.allclose(together, alone, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 150, 1000])
+def test_pieces_give_what_the_whole_gives(model: EdgeModel, chunk: int) -> None:
+    pieces = model_from_config({"name": model.name, "arguments": {**model.config, "chunk": chunk}})
+    pieces.double().load_state_dict(model.state_dict())
+    data = graph()
+    weights = torch.randn(150, dtype=torch.float64)
+    for network in (model, pieces):
+        network.train()
+        (network(data) * weights).sum().backward()
+    assert torch.allclose(pieces(data), model(data), rtol=1e-12, atol=1e-12)
+    for ours, theirs in zip(pieces.parameters(), model.parameters(), strict=True):
+        assert ours.grad is not None
+        assert theirs.grad is not None
+        assert torch.allclose(ours.grad, theirs.grad, rtol=1e-9, atol=1e-12)
+    with torch.no_grad():
+        assert torch.allclose(pieces(data), model(data), rtol=1e-12, atol=1e-12)
+
+
+def test_every_parameter_gets_a_finite_gradient(model: EdgeModel) -> None:
+    model.train()
+    torch.nn.functional.softplus(model(graph())).sum().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+
+
+def test_checkpoint_round_trip(model: EdgeModel) -> None:
+    stored = io.BytesIO()
+    torch.save(model.state_dict(), stored)
+    stored.seek(0)
+    config = json.loads(json.dumps({"name": model.name, "arguments": model.config}))
+    again = model_from_config(config).double().eval()
+    again.load_state_dict(torch.load(stored, weights_only=True))
+    assert torch.equal(again(graph()), model(graph()))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_forward_and_backward_stay_on_the_device(model: EdgeModel, training: bool) -> None:
+    data = graph().to("meta")
+    model.to("meta").train(training)
+    with DeviceDiscipline("meta"):
+        model(data).sum().backward()
+    assert all(p.grad is not None and p.grad.device.type == "meta" for p in model.parameters())
+
+
+def test_bfloat16_autocast(model: EdgeModel) -> None:
+    model.float()
+    data = graph()
+    data.x, data.edge_attr = data.x.float(), data.edge_attr.float()
+    with torch.autocast("cpu", torch.bfloat16):
+        low = model(data)
+    assert (low.float() - model(data)).abs().max() < 0.1
+    low.sum().backward()
+
+
+def test_wrong_input_is_named(model: EdgeModel) -> None:
+    data = graph()
+    with pytest.raises(DataError, match="no edge_attr"):
+        model(Data(x=data.x, edge_index=data.edge_index))
+    with pytest.raises(DataError, match=r"x has the shape \(40, 2\), not \(40, 3\)"):
+        model.forward_tensors(data.x[:, :2], data.edge_index, data.edge_attr)
+    with pytest.raises(DataError, match="edge_attr has the shape"):
+        model.forward_tensors(data.x, data.edge_index, data.edge_attr[:-1])
+
+
+def test_it_says_what_it_is(model: EdgeModel) -> None:
+    assert f"{model.num_parameters:,} parameters" in repr(model)
+
+
+def test_the_interaction_network_is_the_published_formula() -> None:
+    """2103.16701: edge block, sum at the receiving hit, object block, edge block; unsplit here."""
+    torch.manual_seed(3)
+    network = create_model("interaction-network", features=3).double()
+    assert network.num_parameters == 6448
+    data = graph()
+    source, target = data.edge_index
+
+    def chain(first: torch.nn.Linear, rest: torch.nn.Sequential, value: torch.Tensor):  # type: ignore[no-untyped-def]
+        return rest(torch.nn.functional.linear(value, first.weight, first.bias))
+
+    relational, classifier = network.relational, network.classifier
+    inputs = torch.cat([data.x[source], data.x[target], data.edge_attr], 1)
+    message = chain(relational.first, relational.rest, inputs)
+    assert message.shape == (150, 4)
+    arriving = torch.stack([message[target == hit].sum(0) for hit in range(40)])
+    x = network.objects(torch.cat([data.x, arriving], 1))
+    assert x.shape == (40, 3)
+    inputs = torch.cat([x[source], x[target], message], 1)
+    plain = chain(classifier.first, classifier.rest, inputs).squeeze(1)
+    assert torch.allclose(network(data), plain, rtol=1e-12, atol=1e-12)
+
+
+def test_the_large_recurrent_network_has_its_size() -> None:
+    large = create_model("recurrent-interaction-network", features=3, norm=False)
+    assert large.num_parameters == pytest.approx(265_000, rel=0.005)
+    stacked = create_model(
+        "recurrent-interaction-network", features=3, latent=8, steps=4, weights="own"
+    )
+    shared = create_model("recurrent-interaction-network", features=3, latent=8, steps=4)
+    step = sum(
+        p.numel() for part in (shared.edge_updates, shared.hit_updates) for p in part.parameters()
+    )
+    assert stacked.num_parameters == shared.num_parameters + 3 * step
+    with pytest.raises(ConfigError, match="weights"):
+        create_model("recurrent-interaction-network", features=3, weights="tied")
+
+
+def test_binary_losses_are_their_formulas() -> None:
+    from pcgnn.losses import create_loss
+
+    torch.manual_seed(0)
+    logits = torch.randn(50, dtype=torch.float64) * 4
+    target = (torch.rand(50) < 0.2).double()
+    weight = torch.rand(50, dtype=torch.float64) * (torch.rand(50) < 0.8)
+
+    def plain(gamma: float, positive: float) -> float:
+        total = norm = 0.0
+        for z, y, w in zip(logits.tolist(), target.tolist(), weight.tolist(), strict=True):
+            p = 1 / (1 + math.exp(-z))
+            p = p if y else 1 - p
+            scale = w * (positive if y else 1.0)
+            total += scale * (1 - p) ** gamma * -math.log(p)
+            norm += scale
+        return total / norm
+
+    ratio = float((weight * (1 - target)).sum() / (weight * target).sum())
+    for name, arguments, gamma, positive in (
+        ("binary-cross-entropy", {}, 0.0, 1.0),
+        ("binary-cross-entropy", {"positive_weight": 3.0}, 0.0, 3.0),
+        ("binary-cross-entropy", {"positive_weight": "balanced"}, 0.0, ratio),
+        ("focal", {}, 2.0, 1.0),
+        ("focal", {"gamma": 0.5, "positive_weight": "balanced"}, 0.5, ratio),
+    ):
+        found = create_loss(name, **arguments)(logits, target, weight)
+        assert float(found) == pytest.approx(plain(gamma, positive), rel=1e-9)
+    extreme = torch.tensor([-200.0, 200.0], requires_grad=True)
+    loss = create_loss("focal")(extreme, torch.tensor([1.0, 0.0]))
+    loss.backward()
+    assert float(loss) == pytest.approx(200.0)
+    assert torch.isfinite(extreme.grad).all()
+    nothing = create_loss("binary-cross-entropy")(logits, target, torch.zeros(50))
+    assert float(nothing) == 0.0
+    for bad in ({"positive_weight": -1}, {"positive_weight": "fair"}):
+        with pytest.raises(ConfigError):
+            create_loss("binary-cross-entropy", **bad)
+    with pytest.raises(ConfigError):
+        create_loss("focal", gamma=-1)
