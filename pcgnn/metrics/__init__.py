@@ -7,12 +7,23 @@ from pcgnn.metrics.binned import BinnedEfficiency, efficiency_vs
 from pcgnn.metrics.binned_rejection import BinnedRejection, rejection_vs
 from pcgnn.metrics.confusion import ConfusionMatrix
 from pcgnn.metrics.counting import efficiency_estimate, rejection_estimate
+from pcgnn.metrics.edge_summary import EdgeReport
+from pcgnn.metrics.edges import edge_report
 from pcgnn.metrics.estimate import Estimate
 from pcgnn.metrics.intervals import clopper_pearson, efficiency_interval, kish_n_eff
 from pcgnn.metrics.report import ClassReport, TaggingReport
 from pcgnn.metrics.roc import RocCurve
 from pcgnn.metrics.tagging import tagging_report
 from pcgnn.metrics.text import compare
+from pcgnn.metrics.tracks import (
+    LossLedger,
+    TrackReport,
+    loss_ledger,
+    track_report,
+    trackml_score,
+    trackml_scores,
+    trackml_weights,
+)
 from pcgnn.metrics.working_point import WorkingPoint
 
 __all__ = [
@@ -20,17 +31,26 @@ __all__ = [
     "BinnedRejection",
     "ClassReport",
     "ConfusionMatrix",
+    "EdgeReport",
     "Estimate",
+    "LossLedger",
     "RocCurve",
     "TaggingReport",
+    "TrackReport",
     "WorkingPoint",
     "clopper_pearson",
     "compare",
+    "edge_report",
     "efficiency_estimate",
     "efficiency_interval",
     "efficiency_vs",
     "kish_n_eff",
+    "loss_ledger",
     "rejection_estimate",
     "rejection_vs",
     "tagging_report",
+    "track_report",
+    "trackml_score",
+    "trackml_scores",
+    "trackml_weights",
 ]

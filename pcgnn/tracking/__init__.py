@@ -6,6 +6,7 @@ from pcgnn.tracking.finding import find_tracks
 from pcgnn.tracking.geometry import GEOMETRIES, Crossing, LayerGeometry, geometry
 from pcgnn.tracking.graphs import HitGraph, HitGraphs
 from pcgnn.tracking.scores import GraphScores
+from pcgnn.tracking.sectors import merge_sectors, split_sectors
 
 __all__ = [
     "GEOMETRIES",
@@ -18,4 +19,6 @@ __all__ = [
     "build_graphs",
     "find_tracks",
     "geometry",
+    "merge_sectors",
+    "split_sectors",
 ]

@@ -94,7 +94,8 @@ def test_what_does_not_go_together_is_refused(graphs: HitGraphs, tmp_path: Path)
     with pytest.raises(ConfigError, match="scores hit graphs"):
         pcgnn.predict(task, clouds)
     tagger = pcgnn.training.ClassificationTask(
-        pcgnn.create_model("particlenet-lite", features=3), features=["part_pt", "part_eta", "part_phi"]
+        pcgnn.create_model("particlenet-lite", features=3),
+        features=["part_pt", "part_eta", "part_phi"],
     )
     with pytest.raises(ConfigError, match="classifies whole graphs"):
         pcgnn.predict(tagger, graphs)
