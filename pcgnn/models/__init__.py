@@ -1,7 +1,8 @@
 """Networks on particle clouds, by name."""
 
 from pcgnn.models.base import Cloud, CloudModel
-from pcgnn.models.edge_model import EdgeModel
+from pcgnn.models.hit_graph_model import EdgeModel, HitGraphModel, HitModel
+from pcgnn.models.hit_network import HitNetwork
 from pcgnn.models.interaction_network import InteractionNetwork, RecurrentInteractionNetwork
 from pcgnn.models.particlenet import ParticleNet
 from pcgnn.models.published import list_published, load_published
@@ -17,6 +18,9 @@ __all__ = [
     "Cloud",
     "CloudModel",
     "EdgeModel",
+    "HitGraphModel",
+    "HitModel",
+    "HitNetwork",
     "InteractionNetwork",
     "Model",
     "ParticleNet",

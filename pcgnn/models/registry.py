@@ -12,12 +12,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 from pcgnn.errors import CheckpointError, ConfigError
 from pcgnn.models.base import CloudModel
-from pcgnn.models.edge_model import EdgeModel
+from pcgnn.models.hit_graph_model import HitGraphModel
 
 __all__ = ["Model", "ModelEntry", "create_model", "list_models", "model_class", "model_from_config"]
 
 
-Model: TypeAlias = CloudModel | EdgeModel
+Model: TypeAlias = CloudModel | HitGraphModel
 
 
 class ModelEntry(NamedTuple):
@@ -29,6 +29,7 @@ class ModelEntry(NamedTuple):
 
 
 MODELS: dict[str, ModelEntry] = {
+    "hit-network": ModelEntry("pcgnn.models.hit_network", "HitNetwork", {}),
     "interaction-network": ModelEntry("pcgnn.models.interaction_network", "InteractionNetwork", {}),
     "recurrent-interaction-network": ModelEntry(
         "pcgnn.models.interaction_network", "RecurrentInteractionNetwork", {}
@@ -46,7 +47,7 @@ def list_models(task: str | None = None) -> list[str]:
     """Return the names of all models.
 
     Args:
-        task: only those made for it: "classification" of graphs, or "edges".
+        task: only those made for it: "classification" of graphs, "edges" or "hits".
 
     Example:
         >>> "particlenet-lite" in list_models()
@@ -74,7 +75,7 @@ def create_model(
     Args:
         name: one of :func:`list_models`.
         features: a feature definition (anything with a length), or the number of features.
-        classes: number of classes, by default 2; not for models of edges.
+        classes: number of classes, by default 2; not for models of edges or hits.
         kwargs: further arguments of the model's class, over the presets of the name.
 
     Raises:
@@ -89,7 +90,7 @@ def create_model(
     if model_class(name).task == "classification":
         given["classes"] = 2 if classes is None else classes
     elif classes is not None:
-        raise ConfigError(f"{name} has no classes: it gives one score per edge")
+        raise ConfigError(f"{name} has no classes: its scores are of {model_class(name).task}")
     return _build(name, {**_entry(name).presets, **given, **kwargs})
 
 

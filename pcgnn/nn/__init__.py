@@ -2,5 +2,7 @@
 
 from pcgnn.nn.edge_conv import EdgeConv
 from pcgnn.nn.edges import Edges, neighbour_edges
+from pcgnn.nn.interaction import InteractionSteps
+from pcgnn.nn.relation import EdgeMLP
 
-__all__ = ["EdgeConv", "Edges", "neighbour_edges"]
+__all__ = ["EdgeConv", "EdgeMLP", "Edges", "InteractionSteps", "neighbour_edges"]

@@ -205,6 +205,8 @@ def _event_graph(hits: EventHits, options: _Options, event: int) -> HitGraph:
         graph.edge_mask = torch.from_numpy(np.tile(counted, times))
         graph.particle_id = torch.from_numpy(hits.particle)
         graph.pt = torch.from_numpy(hits.pt.astype(np.float32))
+        wanted = (hits.particle > 0) & (hits.pt >= (options.floor or 0.0))
+        graph.hit_y = torch.from_numpy(wanted.astype(np.float32))
         graph.true_edges = torch.tensor([total * times])
     return graph
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
-from pcgnn.errors import ConfigError
+from pcgnn.errors import ConfigError, DataError
+from pcgnn.tracking.scores import GraphScores
+
+if TYPE_CHECKING:
+    from pcgnn.metrics import EdgeReport
 
 __all__ = ["HitGraph", "HitGraphs"]
 
@@ -29,6 +33,7 @@ class HitGraph(Data):  # type: ignore[misc]
             below the pT floor.
         particle_id: particle of each hit, 0 for noise, (N,).
         pt: pT of that particle in GeV, 0 for noise, (N,).
+        hit_y: 1 for hits of particles above the pT floor, 0 for others and noise, (N,).
         layer: number of the layer, (N,).
         hit_index: number of the hit in its event, (N,).
         event: number of the event in the array of hits, (1,).
@@ -170,6 +175,34 @@ class HitGraphs(Sequence[HitGraph]):
         for graph in self.graphs:
             chosen[graph.hit_index.cpu().numpy() + self.offsets[int(graph.event)]] = True
         return chosen
+
+    def report(self, scores: Any, *, threshold: float = 0.5, level: float = 0.6827) -> EdgeReport:
+        """Judge the edges: construction, classifier and cumulative efficiency, purity.
+
+        Args:
+            scores: what :func:`pcgnn.predict` returns for these graphs.
+            threshold: score from which an edge is kept.
+            level: confidence level of the intervals.
+
+        Raises:
+            DataError: there is no truth, or the graphs are sectors, whose overlap counts twice.
+        """
+        from pcgnn.metrics import edge_report
+
+        if any("y" not in graph for graph in self.graphs):
+            raise DataError("the graphs have no truth", remedy="read the hits with their truth")
+        if any("owned" in graph for graph in self.graphs):
+            raise DataError("edges in the overlap of sectors count twice", remedy="merge_sectors")
+        found = GraphScores.of(scores, [int(graph.edge_index.shape[1]) for graph in self.graphs])
+        return edge_report(
+            torch.cat([graph.y for graph in self.graphs]).cpu().numpy(),
+            found.values,
+            threshold=threshold,
+            mask=torch.cat([graph.edge_mask for graph in self.graphs]).cpu().numpy(),
+            true_edges=sum(int(graph.true_edges) for graph in self.graphs),
+            truth=f"{self.description['truth']}; hits: {self.description['selection']}",
+            level=level,
+        )
 
     def __repr__(self) -> str:
         about = self.description

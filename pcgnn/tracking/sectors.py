@@ -14,7 +14,7 @@ from pcgnn.tracking.scores import GraphScores
 
 __all__ = ["merge_sectors", "split_sectors"]
 
-_OF_HITS = ("x", "pos", "layer", "hit_index", "particle_id", "pt")
+_OF_HITS = ("x", "pos", "layer", "hit_index", "particle_id", "pt", "hit_y")
 _OF_EDGES = ("edge_attr", "y", "edge_mask")
 _OF_EVENTS = ("event", "event_id", "true_edges")
 

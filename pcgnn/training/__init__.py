@@ -4,7 +4,7 @@ from pcgnn.training.base_task import Task
 from pcgnn.training.checkpoint import load_checkpoint
 from pcgnn.training.checkpoint_io import AtomicCheckpointIO
 from pcgnn.training.datamodule import CloudData, LoadedDataModule
-from pcgnn.training.edge_task import EdgeClassificationTask
+from pcgnn.training.element_tasks import EdgeClassificationTask, HitClassificationTask
 from pcgnn.training.fitting import FitResult, fit
 from pcgnn.training.optimizers import create_optimizer, list_optimizers
 from pcgnn.training.predicting import predict
@@ -21,6 +21,7 @@ __all__ = [
     "FactorLR",
     "FileData",
     "FitResult",
+    "HitClassificationTask",
     "LoadedDataModule",
     "RunOptions",
     "Task",

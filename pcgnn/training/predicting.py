@@ -44,7 +44,7 @@ def predict(
     batch_size: int = 512,
     device: str | torch.device = "auto",
 ) -> Prediction | GraphScores:
-    """Class probabilities of every graph, in input order; of hit graphs one score per edge.
+    """Class probabilities of every graph, in input order; of hit graphs one score per edge or hit.
 
     The order of a shuffled loader does not matter: clouds behind a
     :class:`~pcgnn.data.CloudLoader` are read in their own order, each exactly once; the rows of
@@ -59,7 +59,7 @@ def predict(
 
     Returns:
         a :class:`pcgnn.Prediction`: probabilities (G, C) with file and entry of each row; for
-        hit graphs :class:`pcgnn.tracking.GraphScores`, one score per edge (E,), graph by graph.
+        hit graphs :class:`pcgnn.tracking.GraphScores`, one score per edge (E,) or hit (N,).
 
     Raises:
         ConfigError: if the source or the inputs are of the wrong kind.
@@ -130,7 +130,7 @@ def _score_graphs(task: Task, graphs: HitGraphs, device: torch.device) -> GraphS
     for number, values in enumerate(scores):
         if not np.isfinite(values).all():
             raise DataError(
-                "the score of an edge is not finite",
+                f"a score of {task.kind} is not finite",
                 entry=number,
                 remedy="look for NaN or infinite values in features or weights",
             )

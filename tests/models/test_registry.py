@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 
 from pcgnn.errors import CheckpointError, ConfigError
-from pcgnn.models import CloudModel, EdgeModel, create_model, list_models, model_from_config
+from pcgnn.models import (
+    CloudModel,
+    EdgeModel,
+    HitModel,
+    create_model,
+    list_models,
+    model_from_config,
+)
 from pcgnn.models.registry import model_class
 
 
@@ -11,7 +18,7 @@ def test_the_names_are_sorted_and_each_is_of_its_kind() -> None:
     names = list_models()
     assert names == sorted(names)
     assert {"particlenet", "particlenet-lite", "interaction-network"} <= set(names)
-    for task, base in (("classification", CloudModel), ("edges", EdgeModel)):
+    for task, base in (("classification", CloudModel), ("edges", EdgeModel), ("hits", HitModel)):
         chosen = list_models(task)
         assert chosen
         assert set(chosen) <= set(names)
@@ -20,7 +27,7 @@ def test_the_names_are_sorted_and_each_is_of_its_kind() -> None:
 
 def test_a_model_of_edges_has_no_classes() -> None:
     assert create_model("interaction-network", features=3).num_parameters == 6448
-    with pytest.raises(ConfigError, match="one score per edge"):
+    with pytest.raises(ConfigError, match="scores are of edges"):
         create_model("interaction-network", features=3, classes=2)
 
 

@@ -1,4 +1,4 @@
-"""What every network that scores edges of hit graphs has in common."""
+"""What every network that scores the edges or the hits of hit graphs has in common."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from pcgnn.errors import DataError
 
-__all__ = ["EdgeModel"]
+__all__ = ["EdgeModel", "HitGraphModel", "HitModel"]
 
 
-class EdgeModel(nn.Module, ABC):
-    """Base of the networks that give each edge of a hit graph one logit.
+class HitGraphModel(nn.Module, ABC):
+    """Base of the networks that give each edge or each hit of a hit graph one logit.
 
-    A subclass fills ``config`` with its constructor arguments and computes :meth:`edge_logits`. The
+    A subclass fills ``config`` with its constructor arguments and computes :meth:`logits`. The
     base checks the input.
 
     Attributes:
@@ -24,19 +24,20 @@ class EdgeModel(nn.Module, ABC):
         config: constructor arguments, plain and JSON-able; with ``features`` and
             ``edge_features``.
 
-    **Shapes:** x (N, features), edge_index (2, E), edge_attr (E, edge_features) -> (E,) logits.
+    **Shapes:** x (N, features), edge_index (2, E), edge_attr (E, edge_features) -> (E,) or (N,)
+    logits.
     """
 
-    task: ClassVar[str] = "edges"
+    task: ClassVar[str]
     name: str = ""
     config: dict[str, Any]
 
     @abstractmethod
-    def edge_logits(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Tensor:
-        """Compute the logits, shape (E,)."""
+    def logits(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Tensor:
+        """Compute the logits, shape (E,) or (N,)."""
 
     def forward(self, batch: Any) -> Tensor:
-        """Compute the logits of the edges of a PyG batch (or a single graph).
+        """Compute the logits of a PyG batch (or a single graph).
 
         Raises:
             DataError: if a tensor is missing or shapes do not fit.
@@ -66,7 +67,7 @@ class EdgeModel(nn.Module, ABC):
         for name, shape in expected.items():
             if tuple(given[name].shape) != shape:
                 raise DataError(f"{name} has the shape {tuple(given[name].shape)}, not {shape}")
-        return self.edge_logits(x, edge_index, edge_attr)
+        return self.logits(x, edge_index, edge_attr)
 
     @property
     def num_parameters(self) -> int:
@@ -78,3 +79,15 @@ class EdgeModel(nn.Module, ABC):
         return (
             f"{self.name or type(self).__name__} ({self.num_parameters:,} parameters, {arguments})"
         )
+
+
+class EdgeModel(HitGraphModel):
+    """A network that gives each edge one logit, shape (E,)."""
+
+    task: ClassVar[str] = "edges"
+
+
+class HitModel(HitGraphModel):
+    """A network that gives each hit one logit, shape (N,)."""
+
+    task: ClassVar[str] = "hits"
