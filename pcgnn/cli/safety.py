@@ -18,7 +18,12 @@ __all__ = ["TRUSTED", "check_classes"]
 TRUSTED = frozenset({"pcgnn", "torch", "torch_geometric", "lightning"})
 
 # Below these keys a plain text never is a class: file names, expressions, column names.
-_OWN_DATA = ("pcgnn.training.FileData", "pcgnn.training.root_data.FileData")
+_OWN_DATA = (
+    "pcgnn.training.FileData",
+    "pcgnn.training.root_data.FileData",
+    "pcgnn.training.HitData",
+    "pcgnn.training.hit_data.HitData",
+)
 _TEXT_SECTIONS = ("run", "ckpt_path")
 _PATH_KEYS = frozenset({"default_root_dir", "dirpath", "filename", "save_dir"})
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+", re.ASCII)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,21 @@ class LayerPairCuts:
     ) -> LayerPairCuts:
         """The barrel alone, ten layers, neighbouring ones joined."""
         return cls(phi_slope_max, z0_max, layers=layers)
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> LayerPairCuts:
+        """Cuts from plain values, as :meth:`to_dict` gives them; what is absent is None.
+
+        Raises:
+            ConfigError: unknown keys.
+        """
+        known = {item.name for item in fields(cls)}
+        if unknown := sorted(set(value) - known):
+            raise ConfigError(f"cuts have no {unknown[0]!r}", remedy=f"choose from {sorted(known)}")
+        plain = {"phi_slope_max": None, "z0_max": None, **value}
+        if plain.get("pairs") is not None:
+            plain["pairs"] = tuple((int(a), int(b)) for a, b in plain["pairs"])
+        return cls(**plain)
 
     @property
     def geometry(self) -> LayerGeometry:

@@ -6,6 +6,7 @@ from pcgnn.training.checkpoint_io import AtomicCheckpointIO
 from pcgnn.training.datamodule import CloudData, LoadedDataModule
 from pcgnn.training.element_tasks import EdgeClassificationTask, HitClassificationTask
 from pcgnn.training.fitting import FitResult, fit
+from pcgnn.training.hit_data import HitData
 from pcgnn.training.optimizers import create_optimizer, list_optimizers
 from pcgnn.training.predicting import predict
 from pcgnn.training.root_data import FileData
@@ -22,6 +23,7 @@ __all__ = [
     "FileData",
     "FitResult",
     "HitClassificationTask",
+    "HitData",
     "LoadedDataModule",
     "RunOptions",
     "Task",

@@ -1,4 +1,4 @@
-"""A bar with jets/s on a terminal, one line per epoch everywhere else."""
+"""A bar with jets/s (or events/s) on a terminal, one line per epoch everywhere else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ _NUMBERS = (
 
 
 def epoch_line(
-    epoch: int, epochs: int, numbers: dict[str, float], speed: float, remaining: float
+    epoch: int,
+    epochs: int,
+    numbers: dict[str, float],
+    speed: float,
+    remaining: float,
+    unit: str = "jets",
 ) -> str:
     """The line of one epoch.
 
@@ -29,8 +34,9 @@ def epoch_line(
         epoch: number of the epoch, from 1.
         epochs: all epochs.
         numbers: what was logged.
-        speed: jets/s in training.
+        speed: graphs per second in training.
         remaining: expected time to the end, in seconds.
+        unit: what a graph is.
 
     Example:
         >>> epoch_line(3, 20, {"train_loss": 0.29, "val_auc": 0.96}, 5321.0, 75.0)
@@ -39,10 +45,15 @@ def epoch_line(
     width = len(str(epochs))
     parts = [f"epoch {epoch:>{width}}/{epochs}"]
     parts += [text.format(numbers[name]) for name, text in _NUMBERS if name in numbers]
-    parts.append(f"{speed:,.0f} jets/s")
+    digits = 0 if speed >= 10 else 1
+    parts.append(f"{speed:,.{digits}f} {unit}/s")
     minutes, seconds = divmod(round(remaining), 60)
     parts.append(f"{minutes}:{seconds:02d} left")
     return "  ".join(parts)
+
+
+def _unit(module: LightningModule) -> str:
+    return "events" if getattr(module, "kind", "") in ("edges", "hits") else "jets"
 
 
 class EpochProgress(ProgressBar):
@@ -82,7 +93,7 @@ class EpochProgress(ProgressBar):
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.fields[speed]:,.0f} jets/s"),
+            TextColumn("{task.fields[speed]:,.0f} " + f"{_unit(pl_module)}/s"),
             TimeRemainingColumn(),
             console=self.console,
             transient=True,
@@ -123,7 +134,8 @@ class EpochProgress(ProgressBar):
         epochs, epoch = trainer.max_epochs or 0, trainer.current_epoch + 1
         per_epoch = (time.perf_counter() - self._start) / (epoch - self._first_epoch)
         numbers = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        line = epoch_line(epoch, epochs, numbers, self._speed, per_epoch * (epochs - epoch))
+        left = per_epoch * (epochs - epoch)
+        line = epoch_line(epoch, epochs, numbers, self._speed, left, _unit(pl_module))
         self.console.print(line, highlight=False, soft_wrap=True)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

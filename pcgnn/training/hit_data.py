@@ -1,0 +1,125 @@
+"""The data module of configurations for tracking: from hits in files to batches of hit graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pcgnn.errors import ConfigError
+from pcgnn.training.datamodule import CloudData
+from pcgnn.training.root_data import file_names
+
+__all__ = ["HitData"]
+
+
+class HitData(CloudData):
+    """Reads hits, builds graphs, splits them by events; usable from a configuration.
+
+    Args:
+        files: files or globs that :func:`pcgnn.read_hits` reads. In a configuration of the command
+            line ``bundled:tracks`` stands for the events that come with pcgnn.
+        format: of the files; None finds out.
+        mapping: names of the branches, see :func:`pcgnn.read_hits`.
+        pt: pT floor in GeV, from which the cuts follow.
+        table: of cuts, see :meth:`pcgnn.tracking.LayerPairCuts.for_pt`.
+        cuts: the cuts themselves instead: arguments of :class:`pcgnn.tracking.LayerPairCuts`.
+        truth: which edges are true.
+        low_pt: what edges of particles below the floor are.
+        truth_selection: ``ideal`` removes noise and soft particles by their truth.
+        one_hit_per_layer: keep one hit per particle and layer, by truth.
+        undirected: every edge in both directions.
+        split: fractions or numbers of events for training, validation, test.
+        split_seed: seed of the split.
+        val_files: files of the validation part, instead of a split.
+        test_files: files of the test part, instead of a split.
+        batch_size: events per batch and process.
+        seed: seed of the order.
+
+    Raises:
+        ConfigError: options that do not go together.
+
+    Example:
+        >>> data = HitData("hits.root", pt=1.0, split=[20, 5, 5])
+        >>> data.setup("fit")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        files: str | list[str],
+        format: str | None = None,
+        mapping: dict[str, Any] | None = None,
+        pt: float = 1.0,
+        table: str = "generic",
+        cuts: dict[str, Any] | None = None,
+        truth: Literal["same_particle", "consecutive"] = "same_particle",
+        low_pt: Literal["ignore", "background", "signal"] = "ignore",
+        truth_selection: Literal["ideal"] | None = None,
+        one_hit_per_layer: bool = False,
+        undirected: bool = False,
+        split: list[float] | None = None,
+        split_seed: int = 0,
+        val_files: str | list[str] | None = None,
+        test_files: str | list[str] | None = None,
+        batch_size: int = 1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(batch_size=batch_size, eval_batch_size=1, seed=seed)
+        from pcgnn.tracking import LayerPairCuts
+
+        self.files, self.val_files, self.test_files = files, val_files, test_files
+        self.read_options = {"format": format, "mapping": mapping}
+        self.cuts = (
+            LayerPairCuts.for_pt(pt, table) if cuts is None else LayerPairCuts.from_dict(cuts)
+        )
+        self.graph_options: dict[str, Any] = {
+            "pt_min": None if cuts is None else pt,
+            "truth": truth,
+            "low_pt": low_pt,
+            "truth_selection": truth_selection,
+            "one_hit_per_layer": one_hit_per_layer,
+            "undirected": undirected,
+        }
+        if split is not None and (val_files is not None or test_files is not None):
+            raise ConfigError(
+                "a split and files of the parts are both given", remedy="choose one of the two"
+            )
+        if split is not None and len(split) not in (2, 3):
+            raise ConfigError(
+                f"split = {split} has {len(split)} parts",
+                remedy="give training, validation and, if wanted, test",
+            )
+        self.split, self.split_seed = split, split_seed
+        self._ready = False
+
+    def setup(self, stage: str) -> None:
+        """Reads, builds and splits once, whatever the stages."""
+        self.load()
+        super().setup(stage)
+
+    def load(self) -> None:
+        """Reads, builds and splits, once."""
+        if not self._ready:
+            self._load()
+            self._ready = True
+
+    def _load(self) -> None:
+        graphs = self.graphs(self.files)
+        if self.split is None:
+            self.train = graphs
+        else:
+            whole = all(float(part).is_integer() for part in self.split) and sum(self.split) > 1
+            sizes = [int(part) if whole else float(part) for part in self.split]
+            parts = graphs.split(sizes, seed=self.split_seed)
+            self.train, self.val, self.test = (*parts, None, None)[:3]
+        if self.val_files is not None:
+            self.val = self.graphs(self.val_files)
+        if self.test_files is not None:
+            self.test = self.graphs(self.test_files)
+
+    def graphs(self, files: str | Sequence[str]) -> Any:
+        """The graphs of some files, built with the options of this module."""
+        from pcgnn.io import read_hits
+        from pcgnn.tracking import build_graphs
+
+        given: Mapping[str, Any] = {k: v for k, v in self.read_options.items() if v is not None}
+        return build_graphs(read_hits(file_names(files), **given), self.cuts, **self.graph_options)

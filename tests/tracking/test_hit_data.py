@@ -1,0 +1,69 @@
+"""The data module of tracking configurations, and its command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pcgnn
+from pcgnn.cli import main
+from pcgnn.errors import ConfigError
+from pcgnn.tracking import LayerPairCuts, build_graphs
+from pcgnn.training import HitData
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("hits") / "toy.root"
+    pcgnn.write_hits(path, pcgnn.simulation.simulate_toy(6, seed=3))
+    return path
+
+
+TOY = {"phi_slope_max": 2e-3, "z0_max": 150.0, "layers": "toy_barrel", "pt": 0.5}
+
+
+def test_the_module_gives_the_graphs_that_python_gives(file: Path) -> None:
+    data = HitData(str(file), cuts=TOY, pt=0.5, split=[3, 1, 2], split_seed=4)
+    data.setup("fit")
+    plain = build_graphs(pcgnn.read_hits(file), LayerPairCuts.from_dict(TOY))
+    assert [len(part) for part in (data.train, data.val, data.test)] == [3, 1, 2]
+    expected = {int(graph.event): graph for graph in plain}
+    seen = []
+    for part in (data.train, data.val, data.test):
+        for graph in part:
+            seen.append(int(graph.event))
+            same = expected[int(graph.event)]
+            assert np.array_equal(graph.edge_index.numpy(), same.edge_index.numpy())
+            assert np.array_equal(graph.y.numpy(), same.y.numpy())
+            assert same.edge_index.shape[1] > 0
+    assert sorted(seen) == list(range(6))
+
+
+def test_cuts_survive_a_round_trip() -> None:
+    for cuts in (LayerPairCuts.for_pt(1.0), LayerPairCuts.from_dict(TOY)):
+        again = LayerPairCuts.from_dict(cuts.to_dict())
+        assert again.to_dict() == cuts.to_dict()
+    with pytest.raises(ConfigError, match="'slope'"):
+        LayerPairCuts.from_dict({"slope": 1.0})
+
+
+def test_options_that_do_not_go_together_are_refused() -> None:
+    with pytest.raises(ConfigError, match="both given"):
+        HitData("a.root", split=[0.5, 0.5], val_files="b.root")
+    with pytest.raises(ConfigError, match="1 parts"):
+        HitData("a.root", split=[1.0])
+
+
+def test_a_named_configuration_trains_on_a_file(file: Path, tmp_path: Path) -> None:
+    words = ["fit", "-c", "tracking/interaction-network", "--trainer.max_epochs", "1"]
+    words += ["--run.directory", str(tmp_path / "run"), "--run.progress", "false"]
+    words += [f"--data.init_args.files={file}", "--data.init_args.split=[3,1,2]"]
+    words += ["--data.init_args.cuts={phi_slope_max: 2.0e-3, z0_max: 150.0, layers: toy_barrel}"]
+    assert main(words) == 0
+    task = pcgnn.load_checkpoint(tmp_path / "run" / "best.ckpt")
+    assert task.kind == "edges"
+    assert task.provenance["graphs"]["truth_selection"] == "ideal"
+    graphs = build_graphs(pcgnn.read_hits(file), LayerPairCuts.from_dict(TOY))
+    assert pcgnn.predict(task, graphs).values.size == graphs.num_edges
