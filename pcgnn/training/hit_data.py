@@ -18,7 +18,7 @@ class HitData(CloudData):
     Args:
         files: files or globs that :func:`pcgnn.read_hits` reads. In a configuration of the command
             line ``bundled:tracks`` stands for the events that come with pcgnn.
-        format: of the files; None finds out.
+        file_format: of the files; None finds out.
         mapping: names of the branches, see :func:`pcgnn.read_hits`.
         pt: pT floor in GeV, from which the cuts follow.
         table: of cuts, see :meth:`pcgnn.tracking.LayerPairCuts.for_pt`.
@@ -46,7 +46,7 @@ class HitData(CloudData):
     def __init__(
         self,
         files: str | list[str],
-        format: str | None = None,
+        file_format: str | None = None,
         mapping: dict[str, Any] | None = None,
         pt: float = 1.0,
         table: str = "generic",
@@ -67,7 +67,7 @@ class HitData(CloudData):
         from pcgnn.tracking import LayerPairCuts
 
         self.files, self.val_files, self.test_files = files, val_files, test_files
-        self.read_options = {"format": format, "mapping": mapping}
+        self.read_options = {"format": file_format, "mapping": mapping}
         self.cuts = (
             LayerPairCuts.for_pt(pt, table) if cuts is None else LayerPairCuts.from_dict(cuts)
         )
