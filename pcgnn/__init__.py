@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         nn,
         ops,
         plots,
+        simulation,
+        tracking,
         training,
     )
     from pcgnn.data import (
@@ -46,11 +48,14 @@ if TYPE_CHECKING:
         Prediction,
         inspect,
         iterate_root,
+        read_hits,
         read_npz,
         read_root,
         read_toptag_hdf5,
+        write_hits,
         write_root,
         write_scores,
+        write_tracks,
     )
     from pcgnn.models import create_model, list_models, load_published
     from pcgnn.ops import tune_allocator
@@ -69,6 +74,8 @@ _SUBPACKAGES = (
     "nn",
     "ops",
     "plots",
+    "simulation",
+    "tracking",
     "training",
 )
 
@@ -90,12 +97,15 @@ _HOME = {
     "load_checkpoint": "training",
     "load_published": "models",
     "predict": "training",
+    "read_hits": "io",
     "read_npz": "io",
     "read_root": "io",
     "read_toptag_hdf5": "io",
     "tune_allocator": "ops",
+    "write_hits": "io",
     "write_root": "io",
     "write_scores": "io",
+    "write_tracks": "io",
 }
 
 __all__ = [
@@ -127,13 +137,18 @@ __all__ = [
     "ops",
     "plots",
     "predict",
+    "read_hits",
     "read_npz",
     "read_root",
     "read_toptag_hdf5",
+    "simulation",
+    "tracking",
     "training",
     "tune_allocator",
+    "write_hits",
     "write_root",
     "write_scores",
+    "write_tracks",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from pcgnn.io.atomic import atomic_path
 from pcgnn.io.expressions import AwkwardBackend, Expression, compile_expression
+from pcgnn.io.hits import read_hits, write_hits, write_tracks
 from pcgnn.io.inspect import inspect
 from pcgnn.io.npz import read_npz
 from pcgnn.io.prediction import Prediction
@@ -23,9 +24,12 @@ __all__ = [
     "inspect",
     "iterate_root",
     "provenance_of",
+    "read_hits",
     "read_npz",
     "read_root",
     "read_toptag_hdf5",
+    "write_hits",
     "write_root",
     "write_scores",
+    "write_tracks",
 ]

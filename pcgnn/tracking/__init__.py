@@ -2,7 +2,7 @@
 
 from pcgnn.tracking.building import build_graphs
 from pcgnn.tracking.cuts import LayerPairCuts
-from pcgnn.tracking.finding import find_tracks
+from pcgnn.tracking.finding import Method, find_tracks
 from pcgnn.tracking.geometry import GEOMETRIES, Crossing, LayerGeometry, geometry
 from pcgnn.tracking.graphs import HitGraph, HitGraphs
 from pcgnn.tracking.scores import GraphScores
@@ -16,6 +16,7 @@ __all__ = [
     "HitGraphs",
     "LayerGeometry",
     "LayerPairCuts",
+    "Method",
     "build_graphs",
     "find_tracks",
     "geometry",

@@ -33,7 +33,9 @@ def find_tracks(
 
     Args:
         graphs: hit graphs of one or many events. Graphs of the same event (sectors) are joined:
-            an edge that several of them hold passes if its mean score does.
+            an edge that several of them hold passes if its mean score does. A part of the
+            events is made an array of its own with :meth:`HitGraphs.compact`, since events
+            without a graph would count as events without tracks.
         scores: what :func:`pcgnn.predict` returns, a list of arrays or one flat array.
         hits: the hits the graphs were made from, to check that they are; may be left out.
         method: ``components`` takes connected components of the edges that pass;
@@ -48,7 +50,7 @@ def find_tracks(
 
     Raises:
         ConfigError: an unknown method, or options that cannot be.
-        DataError: scores or hits of other graphs.
+        DataError: scores or hits of other graphs, or events without a graph.
 
     **Shapes:** -> (hits,)
 
@@ -67,6 +69,12 @@ def find_tracks(
             f"the graphs were made from {graphs.offsets.size - 1} events with {total} hits, not "
             f"from these {len(hits)} events",
             remedy="pass the hits that build_graphs was given",
+        )
+    if len(graphs.events) < graphs.offsets.size - 1:
+        raise DataError(
+            f"the graphs are of {len(graphs.events)} of {graphs.offsets.size - 1} events, so that "
+            "all particles of the others would count as lost",
+            remedy="part = part.compact(), with hits[part.events] taken before",
         )
     found = GraphScores.of(scores, [int(graph.edge_index.shape[1]) for graph in graphs])
     edges, values = _joined(graphs, found, total)

@@ -160,7 +160,7 @@ GEOMETRIES = {
     "trackml_pixels": _pixels("trackml_pixels", _CROSSINGS),
     "generic_barrel": _barrel("generic_barrel"),
     "trackml_barrel": _barrel("trackml_barrel"),
-    # the toy detector of pcgnn.simulation: barrel 0-9; disks of either side share numbers
+    # the barrel of the toy detector of pcgnn.simulation; its disks count on from 10
     "toy_barrel": LayerGeometry.by_layer(tuple(pairwise(range(10))), "toy_barrel"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, overload
@@ -112,6 +113,28 @@ class HitGraphs(Sequence[HitGraph]):
                         name.encode() + value.detach().cpu().contiguous().numpy().tobytes()
                     )
         return digest.hexdigest()
+
+    @property
+    def events(self) -> np.ndarray:
+        """Numbers of the events these graphs are of, in the array of hits, sorted."""
+        return np.unique(np.array([int(graph.event) for graph in self.graphs], dtype=np.int64))
+
+    def compact(self) -> HitGraphs:
+        """The same graphs as those of ``hits[graphs.events]``: events are numbered anew.
+
+        Example:
+            >>> test = graphs.split((0.8, 0.2))[1]  # doctest: +SKIP
+            >>> test, test_hits = test.compact(), hits[test.events]  # doctest: +SKIP
+        """
+        events = self.events
+        sizes = np.diff(self.offsets)[events]
+        renumbered = []
+        for graph in self.graphs:
+            other = copy.copy(graph)
+            other.event = torch.tensor([int(np.searchsorted(events, int(graph.event)))])
+            renumbered.append(other)
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        return HitGraphs(renumbered, self.description, self.provenance, offsets)
 
     def split(self, parts: Sequence[int | float], *, seed: int = 0) -> tuple[HitGraphs, ...]:
         """Split by events: counts, or fractions of all events; sectors of an event stay together.

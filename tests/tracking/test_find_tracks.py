@@ -132,6 +132,13 @@ def test_what_does_not_fit_is_refused() -> None:
     circle = graph_of(4, [(0, 1), (1, 2), (2, 0), (2, 3)])
     with pytest.raises(DataError, match="circle"):
         find_tracks(circle, np.ones(4), method="walkthrough")
+    part = graphs.split((1, 1))[1]
+    with pytest.raises(DataError, match="1 of 2 events"):
+        find_tracks(part, np.ones(part.num_edges), hits=hits)
+    alone = find_tracks(part.compact(), np.ones(part.num_edges), hits=hits[part.events])
+    whole = find_tracks(graphs, scores, hits=hits)
+    first, last = graphs.offsets[part.events[0]], graphs.offsets[part.events[0] + 1]
+    assert groups(alone) == groups(whole[first:last])
     split = GraphScores.of(scores, [g.edge_index.shape[1] for g in graphs])
     assert len(split) == 2
     assert np.array_equal(np.concatenate([split[0], split[-1]]), scores)

@@ -1,0 +1,30 @@
+"""Simulated events in ROOT files; names are imported on first use, and never torch."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pcgnn.simulation.acts_tracks import TrackSimulation, simulate_tracks
+    from pcgnn.simulation.toy import simulate_toy
+
+_HOME = {
+    "TrackSimulation": "acts_tracks",
+    "simulate_toy": "toy",
+    "simulate_tracks": "acts_tracks",
+}
+
+__all__ = ["TrackSimulation", "simulate_toy", "simulate_tracks"]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        value = getattr(import_module(f"pcgnn.simulation.{_HOME[name]}"), name)
+        globals()[name] = value  # the next use finds it without coming here
+        return value
+    raise AttributeError(f"module 'pcgnn.simulation' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
