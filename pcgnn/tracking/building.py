@@ -83,7 +83,10 @@ def build_graphs(
     if not graphs:
         raise DataError("there are no events", remedy="check files and entry range")
     provenance = dict(hits.attrs.get("pcgnn") or {})
-    return HitGraphs(graphs, options.describe(), provenance, offsets)
+    description = options.describe()
+    if provenance.get("truth_selection"):
+        description["selection"] += f"; {provenance['truth_selection']}"
+    return HitGraphs(graphs, description, provenance, offsets)
 
 
 def join_event(hits: EventHits, layer: Index, cuts: LayerPairCuts) -> Index:

@@ -274,3 +274,16 @@ def test_rntuple(tmp_path: Path) -> None:
     assert ak.array_equal(hits.hit, usual.hit)
     assert ak.array_equal(hits.particle, usual.particle)
     assert ak.array_equal(hits.ckf, usual.ckf)
+
+
+def test_that_hits_were_selected_by_truth_is_kept_in_the_file(tmp_path: Path) -> None:
+    hits = pcgnn.simulation.simulate_toy(2, seed=5)
+    plain = pcgnn.read_hits(pcgnn.write_hits(tmp_path / "plain.root", hits))
+    assert "truth_selection" not in plain.attrs["pcgnn"]
+    hits.attrs["pcgnn"] = {**hits.attrs["pcgnn"], "truth_selection": "pT > 0.5 GeV"}
+    chosen = pcgnn.read_hits(pcgnn.write_hits(tmp_path / "chosen.root", hits))
+    assert "2 of 2 events" in chosen.attrs["pcgnn"]["truth_selection"]
+    assert "truth_selected" not in chosen.fields
+    labels = np.zeros(int(ak.sum(ak.num(chosen.hit))), np.int64)
+    report = pcgnn.metrics.track_report(chosen, labels, rule="lhc", pt_min=0.5)
+    assert "2 of 2 events were selected by truth" in str(report)

@@ -160,7 +160,9 @@ def _check_same_fields(parts: Sequence[Events], names: Sequence[str]) -> None:
 def _provenance(
     events: Events, kind: HitFormat, names: list[str], tree: str | None, options: Options
 ) -> dict[str, Any]:
-    return {
+    selected = events.notes.get("truth_selected", 0)
+    about = f"hits of {selected} of {len(events)} events were selected by truth in the file"
+    return ({"truth_selection": about} if selected else {}) | {
         "format": kind,
         "files": names,
         "tree": tree,

@@ -19,7 +19,10 @@ from pcgnn.io.rntuple import RNTupleTable, iterate_rntuple
 from pcgnn.io.sources import Source, open_tree
 from pcgnn.io.tables import BranchTable
 
-__all__ = ["assemble_events", "iterate_root_hits"]
+__all__ = ["TRUTH_SELECTED", "assemble_events", "iterate_root_hits"]
+
+TRUTH_SELECTED = "truth_selected"
+"""Branch with 1 for events of which only hits chosen by truth were kept."""
 
 
 def iterate_root_hits(
@@ -52,7 +55,19 @@ def iterate_root_hits(
                 entry = np.arange(start, stop)
                 event_id = None if layout.event_id is None else chunk[layout.event_id]
                 events = assemble_events(chunk, layout, entry, event_id, index, place)
-                yield complete(events, place, options.truth), name
+                events = complete(events, place, options.truth)
+                events.notes["truth_selected"] = _truth_selected(tree, table, start, stop)
+                yield events, name
+
+
+def _truth_selected(tree: Any, table: BranchTable, start: int, stop: int) -> int:
+    """Events whose hits were selected by truth when the file was made, as the file says."""
+    found = [b for b in table.usable() if b.short == TRUTH_SELECTED and b.level == "event"]
+    if not found or isinstance(table, RNTupleTable):
+        return 0
+    with reading(table.file, table.name):
+        flags = tree[found[0].key].array(entry_start=start, entry_stop=stop, library="np")
+    return int(np.count_nonzero(flags))
 
 
 def _layout(table: BranchTable, options: Options) -> Layout:

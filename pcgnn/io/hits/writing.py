@@ -10,6 +10,7 @@ import awkward as ak
 import numpy as np
 
 from pcgnn.errors import ConfigError, WriteError
+from pcgnn.io.hits.root import TRUTH_SELECTED
 from pcgnn.io.tables import identifier
 from pcgnn.io.writing import Compression, write_tree
 
@@ -32,7 +33,8 @@ def write_hits(
     Branches are ``hit_<field>``, ``particle_<field>``, and for each collection of tracks
     ``<name>_<field>``. A TTree cannot hold lists of lists: the hits of all tracks of an event
     are one list, ``<name>hit_index``, and ``<name>_nhits`` tells how many belong to each track.
-    ``file`` and ``entry`` are not written; whoever reads the file counts them anew.
+    Where the provenance says that the hits were selected by truth, the branch ``truth_selected``
+    says so too. ``file`` and ``entry`` are not written; whoever reads the file counts them anew.
 
     Args:
         path: the file to write; it appears when it is complete.
@@ -56,6 +58,8 @@ def write_hits(
             f"compression={compression!r} is not one of {', '.join(get_args(Compression))}"
         )
     data = _branches(path, hits)
+    if (hits.attrs.get("pcgnn") or {}).get("truth_selection"):
+        data[TRUTH_SELECTED] = np.ones(len(hits), np.int8)
     types = {name: _type(values) for name, values in data.items()}
     step = _EVENTS_PER_BASKET
     chunks = (
