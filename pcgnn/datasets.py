@@ -44,7 +44,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What pcgnn knows about a data set: its bundled sample and its published files."""
+    """What pcgnn knows about a data set: its bundled samples and its published files."""
 
     name: str
     description: str
@@ -52,6 +52,12 @@ class Dataset:
     citation: str
     sample: str
     files: tuple[RemoteFile, ...]
+    more_samples: tuple[str, ...] = ()
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """All bundled files, the one meant without a name first."""
+        return (self.sample, *self.more_samples)
 
 
 _ZENODO = "https://zenodo.org/records/2603256/files"
@@ -69,6 +75,16 @@ _DATASETS = {
             RemoteFile("test.h5", _ZENODO, "13163479dee30a5fe546e4536cc3d04d", 347_849_376),
         ),
     ),
+    "tracks": Dataset(
+        name="tracks",
+        description="Hits of top-quark pairs with 200 pile-up collisions in the Generic detector: "
+        "pixel hits truth-selected above 0.5 GeV, and one complete event with reference tracks",
+        licence="CC0-1.0",
+        citation="simulated with pcgnn: Pythia 8.317, ACTS 48.1 (arXiv:2203.11601, 2106.13593)",
+        sample="pixels_pt05.root",
+        files=(),
+        more_samples=("event_pu200.root",),
+    ),
 }
 
 
@@ -77,7 +93,7 @@ def list_datasets() -> list[str]:
 
     Example:
         >>> list_datasets()
-        ['toptag']
+        ['toptag', 'tracks']
     """
     return sorted(_DATASETS)
 
@@ -94,26 +110,35 @@ def describe(name: str) -> Dataset:
     return _DATASETS[name]
 
 
-def bundled(name: str) -> Path:
-    """Path of the sample file that ships with pcgnn.
+def bundled(name: str, sample: str | None = None) -> Path:
+    """Path of a sample file that ships with pcgnn.
 
     An installed wheel carries it inside the package, a source checkout in ``datasets/``.
 
     Args:
         name: a name from :func:`list_datasets`.
+        sample: which of ``describe(name).samples``; default the first.
 
     Raises:
-        ConfigError: no data set of that name.
+        ConfigError: no data set or sample of that name.
         DataError: this installation lacks the file.
 
     Example:
         >>> bundled("toptag").name
         'toptag_sample.root'
+        >>> bundled("tracks", "event_pu200.root").name
+        'event_pu200.root'
     """
     dataset = describe(name)
+    file = dataset.sample if sample is None else sample
+    if file not in dataset.samples:
+        raise ConfigError(
+            f"{name!r} ships no sample {file!r}",
+            remedy=f"choose one of: {', '.join(dataset.samples)}",
+        )
     package = Path(__file__).resolve().parent
     candidates = [
-        root / name / dataset.sample for root in (package / "_bundled", package.parent / "datasets")
+        root / name / file for root in (package / "_bundled", package.parent / "datasets")
     ]
     for candidate in candidates:
         if candidate.is_file():
@@ -125,16 +150,21 @@ def bundled(name: str) -> Path:
     )
 
 
-def verify(name: str) -> Path:
-    """Check the bundled sample against the sha256 that stands beside it.
+def verify(name: str, sample: str | None = None) -> Path:
+    """Check a bundled sample against the sha256 that stands beside it.
+
+    Args:
+        name: a name from :func:`list_datasets`.
+        sample: which of ``describe(name).samples``; default the first.
 
     Returns:
         The path of the sample.
 
     Raises:
+        ConfigError: no data set or sample of that name.
         DataError: the sample, or its checksum, is missing or not what was published.
     """
-    path = bundled(name)
+    path = bundled(name, sample)
     sums = path.with_name("SHA256SUMS")
     if not sums.is_file():
         raise DataError("no checksum beside the sample", file=sums, remedy="reinstall pcgnn")
@@ -145,7 +175,7 @@ def verify(name: str) -> Path:
         raise DataError(
             f"sha256 {found} is not the published {expected.get(path.name)}",
             file=path,
-            remedy="reinstall pcgnn, or run make_sample.py beside the file",
+            remedy="reinstall pcgnn, or run the script beside the file",
         )
     return path
 
@@ -175,7 +205,8 @@ def download(
         The paths, in the order of the published list (or of ``files``).
 
     Raises:
-        ConfigError: unknown data set or file name, mirror that is no web address.
+        ConfigError: unknown data set or file name, a data set that has no published files,
+            mirror that is no web address.
         DownloadError: no network, no such file on the server, not enough disk, wrong checksum.
 
     Example:
@@ -183,6 +214,11 @@ def download(
         [PosixPath('data/test.h5')]
     """
     published = {file.name: file for file in describe(name).files}
+    if not published:
+        raise ConfigError(
+            f"{name!r} has no published files, it ships with pcgnn",
+            remedy=f"use pcgnn.datasets.bundled({name!r})",
+        )
     wanted = list(published) if files is None else list(files)
     for unknown in sorted(set(wanted) - set(published)):
         raise ConfigError(

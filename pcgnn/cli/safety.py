@@ -7,6 +7,7 @@ torch_geometric and lightning are accepted, and of packages the user names with 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -81,8 +82,22 @@ def _walk(
                 file=file,
                 remedy="write everything into one configuration, or give -c twice",
             )
+        if _names_a_file(value.strip()):
+            # The parser would read it as a part of the configuration that nobody looked at.
+            raise ConfigError(
+                f"{'.'.join(path)} = {value!r} is a file, which would be read as configuration",
+                file=file,
+                remedy="write everything into one configuration, or give -c twice",
+            )
         if _DOTTED.fullmatch(value.strip()):
             _check_class(value.strip(), path, roots, file)
+
+
+def _names_a_file(text: str) -> bool:
+    try:
+        return os.path.exists(text) or os.path.exists(os.path.expanduser(text))
+    except ValueError:  # a null character
+        return False
 
 
 def _check_key(name: str, where: str, file: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,12 @@ def predict(words: Sequence[str]) -> int:
     parser.add_argument("--output", required=True, help="for several files with {stem} in it")
     parser.add_argument("--tree", help="tree, if it is not the one of the training")
     parser.add_argument("--no-cut", action="store_true", help="score entries outside the cut too")
+    parser.add_argument(
+        "--empty",
+        choices=("drop", "error"),
+        default="drop",
+        help="entries without particles get NaN (drop) or end the command (error)",
+    )
     parser.add_argument("--prefix", default="score_", help="prefix of the branches")
     parser.add_argument("--batch-size", type=int, default=512)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda")
@@ -52,11 +58,18 @@ def predict(words: Sequence[str]) -> int:
     _check_output(found.output, len(files), found.overwrite)
     tune_allocator()
     task = load_checkpoint(checkpoint)
+    if task.kind != "classification":
+        raise ConfigError(
+            f"the checkpoint is of a model that scores {task.kind} of hit graphs",
+            file=checkpoint,
+            remedy="in Python: pcgnn.predict(checkpoint, build_graphs(hits, cuts))",
+        )
     prediction = score_files(
         task,
         files,
         tree=found.tree,
         use_cut=not found.no_cut,
+        empty=found.empty,
         batch_size=found.batch_size,
         device=found.device,
     )
@@ -80,6 +93,7 @@ def score_files(
     *,
     tree: str | None = None,
     use_cut: bool = True,
+    empty: str = "error",
     batch_size: int = 512,
     device: str = "auto",
     step_size: int | str = "100 MB",
@@ -91,6 +105,7 @@ def score_files(
         files: ROOT files, or one HDF5 or npz file.
         tree: the tree; by default that of the training.
         use_cut: apply the cut of the training.
+        empty: what to do with entries without particles, "drop" or "error".
         batch_size: jets per batch.
         device: where to compute.
         step_size: how much of a ROOT file to hold at once.
@@ -106,7 +121,7 @@ def score_files(
     from pcgnn.training import predict as run
 
     parts: list[Prediction] = []
-    for jets in _chunks(task, files, tree, use_cut, step_size):
+    for jets in _chunks(task, files, tree, use_cut, empty, step_size):
         if len(jets) == 0:
             continue
         clouds = ParticleClouds.from_awkward(
@@ -154,12 +169,27 @@ def reading_of(task: Task, use_cut: bool = True) -> dict[str, Any]:
     kept = {name: branch for name, branch in event.items() if name in needed}
     if kept:
         options["event"] = kept
-    derived = options.pop("derived", None)
-    if derived:
-        options["derived"] = derived
     if not use_cut:
         options.pop("cut", None)
+    derived = _needed_derived(options.pop("derived", None) or {}, needed, options.get("cut"))
+    if derived:
+        options["derived"] = derived
     return options
+
+
+def _needed_derived(
+    derived: Mapping[str, str], needed: Collection[str], cut: str | None
+) -> dict[str, str]:
+    """The derived columns that features and cut use, and those that these use."""
+    from pcgnn.io.expressions import compile_expression
+
+    wanted = set(needed) | (compile_expression(cut).names if cut else set())
+    kept: set[str] = set()
+    while more := {name for name in derived if name in wanted} - kept:
+        kept |= more
+        for name in more:
+            wanted |= set(compile_expression(derived[name]).names)
+    return {name: text for name, text in derived.items() if name in kept}
 
 
 def _chunks(
@@ -167,9 +197,10 @@ def _chunks(
     files: Sequence[str],
     tree: str | None,
     use_cut: bool,
+    empty: str,
     step_size: int | str,
 ) -> Iterator[Any]:
-    options = reading_of(task, use_cut)
+    options = reading_of(task, use_cut) | {"empty": empty}
     if Path(str(files[0])).suffix.lower() in (".h5", ".hdf5", ".npz"):
         from pcgnn.training.root_data import read_jets
 
@@ -183,6 +214,9 @@ def _chunks(
 
 
 def _check_output(output: str, files: int, overwrite: bool) -> None:
+    folder = Path(output).parent
+    if not folder.is_dir():
+        raise ConfigError("the folder of the output does not exist", file=folder)
     if files > 1 and "{stem}" not in output:
         raise ConfigError(
             f"{files} files need as many outputs",

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 
 import pcgnn
-from pcgnn.errors import ConfigError, WriteError
+from pcgnn.demo.steps import Steps, make_folder
+from pcgnn.errors import ConfigError
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -160,27 +161,6 @@ def to_json(
     return json.dumps(content, indent=2)
 
 
-class _Steps:
-    """Says which step runs and how long the last one took."""
-
-    def __init__(self, total: int) -> None:
-        self.total, self.seconds, self._name = total, dict[str, float](), ""
-        self._start = time.perf_counter()
-
-    def begin(self, name: str, text: str) -> None:
-        self.end()
-        self._name, self._start = name, time.perf_counter()
-        print(f"[{len(self.seconds) + 1}/{self.total}] {text}", flush=True)
-
-    def end(self) -> None:
-        if self._name:
-            self.seconds[self._name] = time.perf_counter() - self._start
-            self._name = ""
-
-    def say(self, text: str) -> None:
-        print("\n".join(f"      {line}" for line in text.splitlines()), flush=True)
-
-
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="pcgnn demo", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("demo"), help="folder for the results")
@@ -214,15 +194,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _arguments(argv)
     output: Path = arguments.output
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(
-            f"cannot make the folder: {error.strerror}", file=output, remedy="give --output"
-        ) from error
+    make_folder(output)
     begin = time.perf_counter()
     pcgnn.tune_allocator()  # on a Linux CPU the training runs about twice as fast
-    steps = _Steps(total=6)
+    steps = Steps(total=6)
 
     steps.begin("read", f"Read {pcgnn.datasets.bundled('toptag')}")
     jets = read_jets()

@@ -65,15 +65,16 @@ def write_scores(
     sources = find_sources(like, tree)
     names = _branch_names(path, prediction, prefix)
     targets = _targets(path, sources)
-    for target, source in zip(targets, sources, strict=True):
+    for target in targets:
         if target.exists() and not overwrite:
             raise WriteError(
                 "the output exists already and is left untouched",
                 file=target,
                 remedy="choose another path or pass overwrite=True",
             )
-        if is_local(source.file) and os.path.realpath(target) == os.path.realpath(source.file):
-            raise WriteError("the output would replace the file that was scored", file=target)
+        inputs = [other.file for other in sources] + list(prediction.files)
+        if os.path.realpath(target) in {os.path.realpath(f) for f in inputs if is_local(f)}:
+            raise WriteError("the output would replace a file that was scored", file=target)
     plans = []
     for source in sources:
         entries, found = _count_entries(source)
@@ -155,9 +156,14 @@ def _file_index(prediction: Prediction, source: Source) -> int | None:
     paths = [full(file) for file in prediction.files]
     if full(source.file) in paths:
         return paths.index(full(source.file))
+    # A file of that name elsewhere is taken for it only if it was moved away from its old place.
     names = [Path(file).name for file in prediction.files]
     name = Path(source.file).name
-    return names.index(name) if names.count(name) == 1 else None
+    if names.count(name) != 1:
+        return None
+    index = names.index(name)
+    old = prediction.files[index]
+    return None if is_local(old) and os.path.exists(old) else index
 
 
 def _sorted(

@@ -139,6 +139,8 @@ def evaluation_loader(
     data: Any, *, batch_size: int, rank: int = 0, world_size: int = 1
 ) -> EpochLoader:
     """Batches in input order, every graph once over all processes."""
+    if isinstance(data, CloudLoader) and data.drop_last:
+        data = CloudLoader(data.clouds, data.batch_size, rank=0, world_size=1)
     if isinstance(data, GraphCollection):
         data = CloudLoader(data, batch_size, shuffle=False, rank=0, world_size=1)
     return EpochLoader(_shared(data, rank, world_size), lambda: 0)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pcgnn.data import CloudStream
 from pcgnn.errors import ConfigError, DataError
 from pcgnn.io.prediction import Prediction
 from pcgnn.tracking.graphs import HitGraphs
@@ -17,6 +18,7 @@ from pcgnn.tracking.scores import GraphScores
 from pcgnn.training.base_task import Task
 from pcgnn.training.checkpoint import load_checkpoint
 from pcgnn.training.fitting import FitResult, resolve_device
+from pcgnn.training.plain import differences, to_plain
 
 __all__ = ["predict"]
 
@@ -80,6 +82,8 @@ def predict(
             f"a task on {task.kind} scores hit graphs, not a {type(data).__name__}",
             remedy="make them with pcgnn.tracking.build_graphs",
         )
+    if isinstance(data, CloudStream):
+        data = _whole(data)
     clouds = _clouds(data)
     _check_inputs(task, clouds if clouds is not None else data)
     where = resolve_device(device)
@@ -146,12 +150,24 @@ def _clouds(data: Any) -> Any:
     return inner if isinstance(inner, ParticleClouds) else None
 
 
+def _whole(stream: CloudStream) -> CloudStream:
+    """The same entries from the first to the last, for one process; the stream stays as it is."""
+    other = stream.shard(0, 1)
+    other.drop_last = other.shuffle = False
+    return other
+
+
 def _check_inputs(task: Task, data: Any) -> None:
-    names = getattr(task.features, "names", None)
-    theirs = getattr(getattr(data, "features", None), "names", None)
-    if names is not None and theirs is not None and tuple(names) != tuple(theirs):
+    ours: Any = task.features
+    theirs: Any = getattr(data, "features", None)
+    if not (hasattr(ours, "to_dict") and hasattr(theirs, "to_dict")):
+        return
+    lines = differences(
+        {**to_plain(ours.to_dict()), "name": ""}, {**to_plain(theirs.to_dict()), "name": ""}
+    )
+    if lines:
         raise ConfigError(
-            f"the model was trained on the features {list(names)}, the data hold {list(theirs)}",
+            f"the data hold other inputs than the model was trained on: {'; '.join(lines[:3])}",
             remedy="build the clouds with features=task.features",
         )
 

@@ -102,6 +102,12 @@ def open_run(options: RunOptions, model_name: str) -> RunDirectory:
             file=path,
             remedy="go on with it by resume=True, or delete it by overwrite=True",
         )
+    elif held and options.resume and LAST not in held:
+        raise ConfigError(
+            f"the directory holds {', '.join(held)} but no {LAST} to go on from",
+            file=path,
+            remedy="start in another directory, or delete this run by overwrite=True",
+        )
     elif held and options.overwrite:
         _delete_run(path, [*held, CONFIG])
         held = []

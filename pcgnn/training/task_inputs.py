@@ -94,8 +94,14 @@ def target_of(batch: Any) -> Tensor:
         raise DataError(
             "the graphs have no target", remedy="name it: ParticleClouds.from_awkward(target=...)"
         )
-    labels: Tensor = target.reshape(target.shape[0], -1).squeeze(1).long()
-    return labels
+    labels: Tensor = target.squeeze(1) if target.dim() == 2 and target.shape[1] == 1 else target
+    if labels.dim() != 1 or labels.is_floating_point():
+        raise DataError(
+            f"the target has the type {labels.dtype} and the shape {tuple(target.shape)}, a "
+            "classification needs one class number per graph",
+            remedy="name a column of class numbers as target; for numbers 0.0, 1.0 use y.long()",
+        )
+    return labels.long()
 
 
 def weight_of(batch: Any) -> Tensor | None:

@@ -247,7 +247,11 @@ def test_small_commands(folder, capsys):
     assert main(["models"]) == 0
     assert "366,160" in capsys.readouterr().out
     assert main(["configs"]) == 0
-    assert capsys.readouterr().out.split() == ["toptag/particlenet", "toptag/particlenet-lite"]
+    assert capsys.readouterr().out.split() == [
+        "toptag/particlenet",
+        "toptag/particlenet-lite",
+        "tracking/interaction-network",
+    ]
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"pcgnn {pcgnn.__version__}\n"
 

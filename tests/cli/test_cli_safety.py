@@ -159,10 +159,17 @@ def test_harmless_options_pass():
 
 def test_shipped_configurations_are_found_from_anywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert list_configs() == ["toptag/particlenet", "toptag/particlenet-lite"]
+    assert list_configs() == [
+        "toptag/particlenet",
+        "toptag/particlenet-lite",
+        "tracking/interaction-network",
+    ]
     for name in list_configs():
         config = load_config(name)
         check_classes(config)
+        if name.startswith("tracking/"):
+            assert config["data"]["init_args"]["files"].endswith("pixels_pt05.root")
+            continue
         arguments = config["model"]["init_args"]
         assert (arguments["lr"], arguments["weight_decay"]) == (3e-3, 1e-2)
         assert config["data"]["init_args"]["batch_size"] == 128
@@ -183,3 +190,17 @@ def test_later_configurations_go_over_earlier_ones():
     # Arguments of one class are not passed on to another.
     assert merged["data"] == {"class_path": "pcgnn.Other"}
     assert merged["model"] == GOOD["model"]
+
+
+@pytest.mark.parametrize("name", ["more", "more.txt", "folder/more"])
+@pytest.mark.parametrize("way", ["absolute", "relative"])
+def test_a_text_that_names_a_file_is_refused(tmp_path, monkeypatch, name, way) -> None:
+    """Whatever it is called: the parser would read it as a part of the configuration."""
+    monkeypatch.chdir(tmp_path)
+    hidden = tmp_path / name
+    hidden.parent.mkdir(exist_ok=True)
+    hidden.write_text("class_path: this.Zen\n")
+    text = str(hidden) if way == "absolute" else name
+    for section in ({"trainer": {"logger": text}}, {"model": {"init_args": {"network": text}}}):
+        with pytest.raises(ConfigError, match="would be read as configuration"):
+            check_classes(section)

@@ -10,7 +10,8 @@ import pytest
 import uproot
 from scipy.stats import mannwhitneyu
 
-from pcgnn import datasets, demo
+from pcgnn import datasets
+from pcgnn.demo import toptag as demo
 from pcgnn.errors import WriteError
 
 
@@ -88,3 +89,28 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WriteError, match="cannot make the folder"):
         demo.main(["--output", str(tmp_path / "file" / "below")])
+
+
+@pytest.mark.slow
+def test_the_tracking_demonstration_adds_up(tmp_path: Path, capsys) -> None:
+    """One epoch: the numbers are poor, but they count the same particles and edges."""
+    from pcgnn.demo import main
+
+    folder = tmp_path / "tracks"
+    assert main(["tracking", "--output", str(folder), "--epochs", "1"]) == 0
+    report = json.loads((folder / "report.json").read_text())
+    edges, tracks = report["edges"], report["tracks"]
+    ledger = tracks["ledger"]
+    with uproot.open(folder / "tracks.root") as file:
+        events = file["tracks"].num_entries
+    assert events == 6
+    text = capsys.readouterr().out
+    assert "TRUTH-SELECTED" in text
+    assert "0 noise" in text
+    lost = sum(row["lost"] for row in ledger["rows"])
+    found = ledger["efficiency"]["passed"]
+    assert lost + found == ledger["particles"]
+    matched = tracks["walkthrough, double_majority"]["efficiency"]
+    assert matched["passed"] == found
+    assert matched["total"] == ledger["particles"]
+    assert edges["construction_efficiency"]["value"] > 0.99

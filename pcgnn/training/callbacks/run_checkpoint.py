@@ -10,6 +10,7 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from pcgnn.errors import DataError
 from pcgnn.training.callbacks.early_stopping import better, monitored_value
 from pcgnn.training.checkpoint_io import copy_checkpoint
 
@@ -67,6 +68,13 @@ class RunCheckpoint(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the checkpoints of the epoch."""
         value = monitored_value(trainer, self.monitor)
+        if math.isnan(value):
+            raise DataError(
+                f"{self.monitor} is not a number after epoch {trainer.current_epoch + 1}, so that "
+                "no epoch is the best",
+                remedy="check that the validation part has graphs of every class, or monitor "
+                "another number",
+            )
         improved = self.best_epoch < 0 or better(self.monitor, value, self.best_value)
         if improved:
             self.best_value, self.best_epoch = value, trainer.current_epoch

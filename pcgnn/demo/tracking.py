@@ -1,0 +1,154 @@
+"""The whole way on simulated hits: graphs, an edge classifier, tracks, and where tracks are lost.
+
+This is what ``pcgnn demo tracking`` runs, with nothing but the public names of pcgnn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import torch
+
+import pcgnn
+from pcgnn.demo.steps import Steps, make_folder
+from pcgnn.tracking import HitGraphs, LayerPairCuts, Method, build_graphs, find_tracks
+
+__all__ = ["main"]
+
+PT_MIN = 1.0
+ETA_MAX = 4.0
+EFFICIENCY = 0.98
+SELECTION = "ideal: pixel hits of particles with pT >= 1 GeV, no noise"
+METHODS: tuple[Method, ...] = ("components", "walkthrough")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the demonstration.
+
+    Args:
+        argv: arguments after ``pcgnn demo tracking``.
+
+    Returns:
+        0, the exit status.
+    """
+    parser = argparse.ArgumentParser(prog="pcgnn demo tracking", description=_first_line())
+    parser.add_argument("--output", type=Path, default=Path("demo-tracking"), help="folder")
+    parser.add_argument("--epochs", type=int, default=30, help="passes over the training events")
+    parser.add_argument("--seed", type=int, default=0, help="of the weights and of the order")
+    arguments = parser.parse_args(argv)
+    output: Path = arguments.output
+    make_folder(output)
+    begin = time.perf_counter()
+    pcgnn.tune_allocator()
+    steps = Steps(total=6)
+
+    steps.begin("read", f"Read {pcgnn.datasets.bundled('tracks')}")
+    hits = pcgnn.read_hits(str(pcgnn.datasets.verify("tracks")))
+    steps.say(
+        f"{len(hits)} events, {int(ak.sum(ak.num(hits.hit))):,} hits: "
+        f"{pcgnn.datasets.describe('tracks').description}"
+    )
+
+    steps.begin("graphs", f"Join hits on neighbouring layers, for pT >= {PT_MIN:g} GeV")
+    graphs = build_graphs(hits, LayerPairCuts.for_pt(PT_MIN), truth_selection="ideal")
+    steps.say(repr(graphs))
+    train, val, test = graphs.split((20, 4, 6), seed=1)
+
+    steps.begin("train", f"Train an interaction network, {arguments.epochs} epochs")
+    result = train_network(train, val, output / "training", arguments)
+    steps.say(f"{result}")
+
+    steps.begin("tracks", "Choose the threshold on the validation events, score the test events")
+    threshold = val.report(pcgnn.predict(result, val)).threshold_at_efficiency(EFFICIENCY)
+    hits, test = hits[test.events], test.compact()
+    scores = pcgnn.predict(result, test)
+    edges = test.report(scores, threshold=threshold)
+    text, numbers = judge(hits, test, scores, threshold)
+
+    steps.begin("write", "Write the tracks of the test events, hit by hit, and the report")
+    labels = find_tracks(test, scores, hits=hits, method="walkthrough", threshold=threshold)
+    pcgnn.write_tracks(output / "tracks.root", labels, hits, overwrite=True)
+
+    steps.begin("figures", "Draw the course of the training")
+    with pcgnn.plots.style():
+        figure = pcgnn.plots.history(result)
+        pcgnn.plots.save(figure, output / "history.png", overwrite=True, dpi=120)
+    steps.end()
+    steps.seconds["all"] = time.perf_counter() - begin
+    whole = f"{edges}\n\n{text}\n"
+    (output / "report.txt").write_text(whole, encoding="utf-8")
+    content = {"edges": edges.to_dict(), "tracks": numbers, "seconds": steps.seconds}
+    (output / "report.json").write_text(json.dumps(content, indent=2))
+    print(f"\n{whole}")
+    print(f"In {output.resolve()}: report.txt, report.json, tracks.root, history.png.")
+    print(f"Done in {steps.seconds['all']:.0f} s, training {steps.seconds['train']:.0f} s.")
+    return 0
+
+
+def _first_line() -> str:
+    return (__doc__ or "").splitlines()[0]
+
+
+def train_network(
+    train: HitGraphs, val: HitGraphs, folder: Path, arguments: argparse.Namespace
+) -> Any:
+    """A small recurrent interaction network."""
+    torch.manual_seed(arguments.seed)  # for the first weights
+    model = pcgnn.create_model(
+        "recurrent-interaction-network", features=train.features, latent=32, steps=4, layers=1
+    )
+    return pcgnn.fit(
+        model,
+        train,
+        val,
+        epochs=arguments.epochs,
+        lr=5e-3,
+        weight_decay=1e-4,
+        seed=arguments.seed,
+        directory=folder,
+        overwrite=True,
+    )
+
+
+def judge(
+    hits: ak.Array, test: HitGraphs, scores: Any, threshold: float
+) -> tuple[str, dict[str, Any]]:
+    """Track efficiency and fakes by two ways and three rules, and the ledger of the losses."""
+    rows: list[str] = []
+    numbers: dict[str, Any] = {}
+    for method in METHODS:
+        labels = find_tracks(test, scores, hits=hits, method=method, threshold=threshold)
+        for rule in ("double_majority", "acts", "perfect"):
+            report = pcgnn.metrics.track_report(
+                hits, labels, rule=rule, pt_min=PT_MIN, eta_max=ETA_MAX, truth_selection=SELECTION
+            )
+            numbers[f"{method}, {rule}"] = report.to_dict()
+            rows.append(f"{method:<13}{rule:<17}{report.efficiency!s:>24}{report.fake_rate!s:>24}")
+    ledger = pcgnn.metrics.loss_ledger(
+        hits,
+        pt_min=PT_MIN,
+        eta_max=ETA_MAX,
+        selected=test.selected(),
+        edge_index=test.edges().numpy(),
+        edge_score=scores.values,
+        threshold=threshold,
+        tracks=labels,
+        truth_selection=SELECTION,
+    )
+    numbers["ledger"] = ledger.to_dict()
+    head = f"{'tracks by':<13}{'rule':<17}{'efficiency':>24}{'fake rate':>24}"
+    report = pcgnn.metrics.track_report(
+        hits,
+        labels,
+        rule="double_majority",
+        pt_min=PT_MIN,
+        eta_max=ETA_MAX,
+        truth_selection=SELECTION,
+    )
+    return "\n".join([head, "-" * len(head), *rows, "", str(report), "", str(ledger)]), numbers
