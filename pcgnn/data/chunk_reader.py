@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pcgnn.data.arena import Arena
 from pcgnn.data.chunking import Chunk, FileEntries
 from pcgnn.data.clouds import ParticleClouds
 from pcgnn.data.conversion import CloudOptions, clouds_from_records
@@ -52,6 +54,14 @@ class ChunkReader:
         self.recipe = recipe
         self.options = options
         self._open: OrderedDict[int, _Open] = OrderedDict()
+        self._arena: Arena | None = None
+
+    def filling(self, arena: Arena) -> ChunkReader:
+        """The same reader; its clouds are on loan from an arena, valid until that is cleared."""
+        other = copy.copy(self)
+        # Choosing the leading particles moves rows; the arena has them one after the other.
+        other._arena = arena if self.options.max_particles is None else None
+        return other
 
     def read(self, chunk: Chunk) -> ParticleClouds | None:
         """The clouds of a chunk, or None if the selection takes none of its entries.
@@ -87,7 +97,10 @@ class ChunkReader:
             "entry": columns.entry,
         }
         records = FlatRecords(columns.offsets, columns.particles, event, {})
-        return clouds_from_records(records, self.options, self.provenance(plan.table.name))
+        if self._arena is not None:
+            self._arena.expect(len(columns))
+        provenance = self.provenance(plan.table.name)
+        return clouds_from_records(records, self.options, provenance, self._arena)
 
     def entries(self, number: int) -> FileEntries:
         """How many entries a file has and where its clusters begin."""

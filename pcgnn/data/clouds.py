@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -83,6 +83,18 @@ class ParticleClouds(CloudColumns):
         **columns: Any,
     ) -> None:
         given = {"x": x, "pos": pos, "p4": p4, "y": y, "weight": weight, **columns}
+        self._fill(ptr, given, features, classes, provenance, levels)
+        self._check(STANDARD)
+
+    def _fill(
+        self,
+        ptr: Any,
+        given: Mapping[str, Any],
+        features: FeatureDefinition | None,
+        classes: Sequence[str] | None,
+        provenance: Mapping[str, Any] | None,
+        levels: Mapping[str, str] | None,
+    ) -> None:
         tensors = {
             name: _as_tensor(name, value) for name, value in given.items() if value is not None
         }
@@ -103,7 +115,16 @@ class ParticleClouds(CloudColumns):
             classes=() if classes is None else tuple(str(name) for name in classes),
             provenance=dict(provenance or {}),
         )
-        self._check()
+
+    @classmethod
+    def _computed(
+        cls, ptr: Any, given: Mapping[str, Any], *, finite: Collection[str], **meta: Any
+    ) -> ParticleClouds:
+        """Make clouds as the constructor does, of tensors some of which are known to be finite."""
+        clouds = cls.__new__(cls)
+        clouds._fill(ptr, given, **meta)
+        clouds._check([name for name in STANDARD if name not in finite])
+        return clouds
 
     @classmethod
     def _trusted(cls, ptr: Tensor, tensors: dict[str, Tensor], **meta: Any) -> ParticleClouds:
@@ -124,7 +145,8 @@ class ParticleClouds(CloudColumns):
             provenance=dict(self._provenance) if provenance is None else provenance,
         )
 
-    def _check(self) -> None:
+    def _check(self, unknown: Sequence[str]) -> None:
+        """Check shapes and labels, and that the tensors named are finite."""
         for name, columns in (("x", None), ("pos", None), ("p4", 4)):
             value = self._tensors.get(name)
             if value is not None and (
@@ -140,7 +162,7 @@ class ParticleClouds(CloudColumns):
             )
         if self._features is not None and self.x is not None:
             self._features.check_width(self.x.shape[1])
-        for name in STANDARD:
+        for name in unknown:
             value = self._tensors.get(name)
             if value is not None:
                 labels = self._labels(name)

@@ -10,6 +10,7 @@ import awkward as ak
 import numpy as np
 import torch
 
+from pcgnn.data.arena import Arena
 from pcgnn.data.checks import GRAPH, PARTICLE
 from pcgnn.data.clouds import ParticleClouds
 from pcgnn.data.evaluate import compute_features, leading, particle_pt, resolve_features
@@ -58,7 +59,10 @@ def clouds_from_awkward(jets: ak.Array, options: CloudOptions) -> ParticleClouds
 
 
 def clouds_from_records(
-    records: FlatRecords, options: CloudOptions, provenance: Mapping[str, Any]
+    records: FlatRecords,
+    options: CloudOptions,
+    provenance: Mapping[str, Any],
+    arena: Arena | None = None,
 ) -> ParticleClouds:
     """Turn flat records into clouds.
 
@@ -66,6 +70,7 @@ def clouds_from_records(
         records: the flat columns; they are not changed, and nothing of them is aliased.
         options: what to make of them.
         provenance: where they come from.
+        arena: where x, pos and p4 are put; new memory by default.
 
     Raises:
         DataError: an empty jet, a missing column, a NaN or infinity, an unknown label.
@@ -74,7 +79,7 @@ def clouds_from_records(
     _refuse_empty(records)
     dtype = _NUMPY_TYPES[options.dtype]
     definition = resolve_features(options.features, records)
-    flat = compute_features(definition, records, p4=options.p4, dtype=dtype)
+    flat = compute_features(definition, records, p4=options.p4, dtype=dtype, arena=arena)
     found: dict[str, np.ndarray | None] = {"x": flat.x, "pos": flat.pos, "p4": flat.p4}
     levels = dict.fromkeys(found, PARTICLE)
     names: tuple[str, ...] | None = None
@@ -97,13 +102,14 @@ def clouds_from_records(
             offsets = np.zeros_like(offsets)
             np.cumsum(np.minimum(records.sizes, options.max_particles), out=offsets[1:])
     own = {name: a if name in _MADE_HERE else _owned(a) for name, a in arrays.items()}
-    return ParticleClouds(
-        ptr=offsets.copy(),
+    return ParticleClouds._computed(
+        offsets.copy(),
+        own,
+        finite=_MADE_HERE if flat.finite else (),
         features=definition,
         classes=names,
         provenance=_provenance(provenance, definition, options),
         levels={name: levels[name] for name in arrays},
-        **own,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pcgnn.data.arena import Arena
 from pcgnn.data.checks import PARTICLE
 from pcgnn.data.features import Feature, FeatureDefinition
 from pcgnn.data.flat import Flat, NumpyBackend
@@ -26,7 +27,8 @@ __all__ = [
     "resolve_features",
 ]
 
-# Particles taken together: a dozen float64 temporaries of this length stay in the L2 cache.
+# Particles taken together: half a dozen float64 temporaries of this length and the results stay in
+# the L2 cache.
 _PIECE = 16384
 
 
@@ -37,10 +39,17 @@ class FlatFeatures:
         x: inputs, (N, F), or None if there are none.
         pos: coordinates, (N, D), or None if there are none.
         p4: E, px, py, pz in GeV, (N, 4), or None if not wanted.
+        finite: whether all of them are free of NaN and infinity.
     """
 
-    def __init__(self, x: np.ndarray | None, pos: np.ndarray | None, p4: np.ndarray | None) -> None:
-        self.x, self.pos, self.p4 = x, pos, p4
+    def __init__(
+        self,
+        x: np.ndarray | None,
+        pos: np.ndarray | None,
+        p4: np.ndarray | None,
+        finite: bool,
+    ) -> None:
+        self.x, self.pos, self.p4, self.finite = x, pos, p4, finite
 
 
 def resolve_features(definition: FeatureDefinition, records: FlatRecords) -> FeatureDefinition:
@@ -50,7 +59,12 @@ def resolve_features(definition: FeatureDefinition, records: FlatRecords) -> Fea
 
 
 def compute_features(
-    definition: FeatureDefinition, records: FlatRecords, *, p4: bool, dtype: Any
+    definition: FeatureDefinition,
+    records: FlatRecords,
+    *,
+    p4: bool,
+    dtype: Any,
+    arena: Arena | None = None,
 ) -> FlatFeatures:
     """Evaluate all features, coordinates and, if wanted, four-vectors.
 
@@ -59,15 +73,17 @@ def compute_features(
         records: the flat columns.
         p4: also E, px, py, pz.
         dtype: NumPy type of the results; the arithmetic is in float64.
+        arena: where the results are put; new memory by default.
 
     Raises:
         DataError: a value to be clipped is NaN or infinite; names feature, graph and entry.
         ExpressionError: an expression names an unknown quantity.
     """
     total = int(records.offsets[-1])
-    x = np.empty((total, len(definition)), dtype=dtype)
-    pos = np.empty((total, len(definition.pos)), dtype=dtype)
-    vectors = np.empty((total, 4), dtype=dtype) if p4 else None
+    take = (arena or Arena()).take
+    x = take("x", (total, len(definition)), dtype)
+    pos = take("pos", (total, len(definition.pos)), dtype)
+    vectors = take("p4", (total, 4), dtype) if p4 else None
     coordinates = [Feature(text, text) for text in definition.pos]
     components = [Feature(f"p4.{k}", f"part_{k}") for k in ("energy", "px", "py", "pz")]
     jobs = [(x[:, column], feature) for column, feature in enumerate(definition)]
@@ -92,7 +108,9 @@ def compute_features(
                 rows.stop - rows.start,
                 writer.write,
             )
-    return FlatFeatures(x if x.shape[1] else None, pos if pos.shape[1] else None, vectors)
+    return FlatFeatures(
+        x if x.shape[1] else None, pos if pos.shape[1] else None, vectors, writer.finite
+    )
 
 
 @lru_cache(maxsize=64)
@@ -141,13 +159,19 @@ def evaluate_column(text: str, records: FlatRecords, jet_axis: str) -> tuple[np.
 
 
 class _Writer:
-    """Shifts, scales and clips the outputs of a piece and puts them into the result columns."""
+    """Shifts, scales and clips the outputs of a piece and puts them into the result columns.
+
+    Attributes:
+        finite: whether all that was written is free of NaN and infinity.
+    """
 
     def __init__(self, jobs: list[tuple[np.ndarray, Feature]], records: FlatRecords) -> None:
         self._jobs = jobs
         self._records = records
         self._rows = slice(0, 0)
         self._work = np.empty(0)
+        self._ranges = [_range(column.dtype, feature.clip) for column, feature in jobs]
+        self.finite = True
 
     def begin(self, start: int, stop: int) -> slice:
         """Set the particles that come next."""
@@ -160,17 +184,23 @@ class _Writer:
         """Take the values of one output; they are not changed."""
         column, feature = self._jobs[output]
         work = self._work[: values.size]
-        if feature.clip is not None:
-            # Clipping would hide what is not finite; the rest is checked when all is done.
-            self._refuse_not_finite(values, feature.name)
+        raw = values
         if feature.shift != 0.0:
             values = np.subtract(values, feature.shift, out=work)
         if feature.scale != 1.0:
             values = np.multiply(values, feature.scale, out=work)
-        if feature.clip is None:
+        low, high = self._ranges[output]
+        # Mostly all values lie in the range, which is quicker to find out than to clip; NaN and
+        # infinity never do.
+        if values.min(initial=low) >= low and values.max(initial=high) <= high:
             column[self._rows] = values
-        else:
-            np.clip(values, *feature.clip, out=column[self._rows], casting="unsafe")
+            return
+        if feature.clip is not None:
+            # Clipping would hide what is not finite.
+            self._refuse_not_finite(raw, feature.name)
+            values = np.clip(values, *feature.clip, out=work)
+        column[self._rows] = values
+        self.finite = self.finite and bool(np.isfinite(column[self._rows]).all())
 
     def _refuse_not_finite(self, values: np.ndarray, name: str) -> None:
         # A sum is finite only if all terms are, and is quicker than looking at each.
@@ -187,6 +217,13 @@ class _Writer:
             entry=None if entries is None else int(entries[graph]),
             remedy="drop such entries with cut=, or guard the expression with where(...)",
         )
+
+
+def _range(dtype: np.dtype[Any], clip: tuple[float, float] | None) -> tuple[float, float]:
+    """Values that clipping leaves as they are and that this type can hold."""
+    largest = float(np.finfo(dtype).max)
+    low, high = clip or (-largest, largest)
+    return max(low, -largest), min(high, largest)
 
 
 def _pieces(offsets: np.ndarray) -> Iterator[slice]:

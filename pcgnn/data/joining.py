@@ -9,36 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pcgnn.data.arena import Arena
 from pcgnn.data.checks import GRAPH
 from pcgnn.data.clouds import ParticleClouds
 from pcgnn.errors import DataError
 
-__all__ = ["Arena", "concatenate"]
-
-
-class Arena:
-    """Memory that is used again for each set of clouds joined in it.
-
-    Fetching new pages for every buffer of a stream would cost about as much as filling them. What
-    was joined before is overwritten.
-    """
-
-    def __init__(self) -> None:
-        self._memory: dict[str, Tensor] = {}
-
-    def join(self, name: str, pieces: list[Tensor]) -> Tensor:
-        """The pieces one after the other.
-
-        **Shapes:** pieces (n_i, ...) -> (sum of n_i, ...)
-        """
-        rows = sum(piece.shape[0] for piece in pieces)
-        old = self._memory.get(name)
-        if old is None or old.shape[0] < rows:
-            # Room to grow a little: later buffers differ in their number of particles.
-            self._memory.pop(name, None)
-            old = pieces[0].new_empty((rows + rows // 16, *pieces[0].shape[1:]))
-            self._memory[name] = old
-        return torch.cat(pieces, out=old[:rows])
+__all__ = ["concatenate"]
 
 
 def concatenate(parts: Sequence[ParticleClouds], arena: Arena | None = None) -> ParticleClouds:

@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from torch_geometric.data import Batch
 
+from pcgnn.data.arena import Arena
 from pcgnn.data.chunk_reader import ChunkReader
 from pcgnn.data.chunk_workers import read_chunks
 from pcgnn.data.chunking import Chunk, FileEntries, make_chunks, order_chunks
 from pcgnn.data.clouds import ParticleClouds
 from pcgnn.data.conversion import CloudOptions
 from pcgnn.data.features import FeatureDefinition
-from pcgnn.data.joining import Arena, concatenate
+from pcgnn.data.joining import concatenate
 from pcgnn.data.loader import resolve_rank
 from pcgnn.errors import ConfigError, DataError, ReadError
 from pcgnn.io.recipe import Empty, EventColumns, Nonfinite, Particles, Recipe
@@ -42,10 +43,11 @@ class CloudStream:
     The files are cut into chunks, at the borders of their compressed clusters where possible.
     Chunks are visited in an order in which every stretch holds all files in proportion; as many
     as fit into the buffer are joined, shuffled and cut into batches. What is left of one buffer
-    goes in front of the next. Memory is bounded by the buffer (about twice its clouds, plus two
-    chunks for each worker), whatever the files' size. A buffer holds two chunks of each file (at
-    most sixteen), so clusters (RNTuple) or baskets (TTree) longer than such a share of it are
-    decompressed more than once: with such files a larger buffer reads faster.
+    goes in front of the next. Memory is bounded by the buffer (about its clouds and a chunk;
+    with workers twice its clouds, plus two chunks for each), whatever the files' size. A buffer
+    holds two chunks of each file (at most sixteen), so clusters (RNTuple) or baskets (TTree)
+    longer than such a share of it are decompressed more than once: with such files a larger
+    buffer reads faster.
 
     The batches are a pure function of the files and options, ``seed``, ``epoch`` and the rank;
     the number of workers changes nothing. Every selected entry comes exactly once per epoch, over
@@ -244,14 +246,15 @@ class CloudStream:
         start, self._start = self._start, _Position(0, 0, 0)
         self._position = start
         given = 0
-        arena = Arena()
+        arena = Arena(self.buffer_size)
         left: ParticleClouds | None = None
-        for parts, position in self._blocks(start):
-            order = self._permutation(sum(map(len, parts)), position.block)[position.row :]
+        for parts, position in self._blocks(start, arena):
+            fresh = sum(map(len, parts))
+            order = self._permutation(fresh, position.block)[position.row :]
             carried = 0 if left is None else len(left)
-            joined = concatenate(parts if left is None else [left, *parts], arena)
-            parts.clear()  # their memory is free before the next ones are read
-            rows = np.concatenate([np.arange(carried), order + carried])
+            joined = concatenate(parts if left is None else [*parts, left], arena)
+            parts.clear()
+            rows = np.concatenate([np.arange(fresh, fresh + carried), order])
             stop = rows.size - rows.size % self.batch_size
             for first in range(0, stop, self.batch_size):
                 last = first + self.batch_size
@@ -259,6 +262,7 @@ class CloudStream:
                 given += 1
                 yield self._finish(joined.batch(rows[first:last]))
             left = joined.select(rows[stop:]).copy() if stop < rows.size else None
+            arena.clear()  # the next chunks are put in the place of these
         if left is not None and not self.drop_last:
             given += 1
             self._position = _Position(len(self._order()), self._position.block + 1, 0)
@@ -279,17 +283,24 @@ class CloudStream:
             return np.arange(size)
         return np.random.default_rng([self.seed, self.epoch, self.rank, block]).permutation(size)
 
-    def _blocks(self, start: _Position) -> Iterator[tuple[list[ParticleClouds], _Position]]:
+    def _blocks(
+        self, start: _Position, arena: Arena | None = None
+    ) -> Iterator[tuple[list[ParticleClouds], _Position]]:
         """Buffers of clouds: as many chunks as fit; with the place of their first row."""
-        chunks = self._order()
-        found = read_chunks(self._reader, chunks[start.chunk :], self.workers)
+        chunks = self._order()[start.chunk :]
+        # Workers have no part in this process's memory.
+        reader = self._reader
+        if arena is not None and self.workers == 0:
+            reader = reader.filling(arena)
+        found = read_chunks(reader, chunks, self.workers)
         held: list[ParticleClouds] = []
         place = start
-        for number, clouds in enumerate(found, start=start.chunk):
-            if held and sum(map(len, held)) + chunks[number].entries > self.buffer_size:
+        for number, chunk in enumerate(chunks, start=start.chunk):
+            if held and sum(map(len, held)) + chunk.entries > self.buffer_size:
                 yield held, place
                 held = []
                 place = _Position(number, place.block + 1, 0)
+            clouds = next(found)  # not before the last buffer is done with: its memory is free
             if clouds is not None:
                 self._compare(clouds)
                 held.append(clouds)

@@ -11,6 +11,8 @@ import numpy as np
 import vector
 from numpy.typing import NDArray
 
+from pcgnn.errors import ReadError
+
 __all__ = [
     "RESERVED",
     "Columns",
@@ -211,8 +213,31 @@ def concatenate_records(parts: Sequence[ak.Array], attrs: dict[str, Any]) -> ak.
         attrs: provenance of the whole.
     """
     filled = [part for part in parts if len(part)] or list(parts[:1])
+    _refuse_lossy_types(filled, attrs)
     layout = filled[0].layout
     if len(filled) > 1:
         # joined as layouts: the attributes of the parts, which hold their counts, would conflict
         layout = ak.concatenate([part.layout for part in filled], highlevel=False)
     return ak.Array(layout, behavior=_BEHAVIOR, attrs={"pcgnn": attrs})
+
+
+def _refuse_lossy_types(parts: Sequence[ak.Array], attrs: dict[str, Any]) -> None:
+    """Integers of one file beside floats of another would lose digits in a common type."""
+    for name in parts[0].fields:
+        types = {_dtype(part[name]) for part in parts if name in part.fields} - {None}
+        if len(types) < 2:
+            continue
+        common = np.result_type(*types)
+        if common.kind == "f" and any(t.kind in "iu" and t.itemsize > 4 for t in types if t):
+            raise ReadError(
+                f"the files hold the column as {', '.join(sorted(map(str, types)))}, which have "
+                "no common type without loss",
+                file=f"{len(attrs.get('files', []))} files",
+                branch=name,
+                remedy="read them one by one and convert the column",
+            )
+
+
+def _dtype(values: ak.Array) -> np.dtype[Any] | None:
+    layout = values.layout
+    return layout.dtype if isinstance(layout, ak.contents.NumpyArray) else None

@@ -11,6 +11,7 @@ import pytest
 import uproot
 from jet_files import KINEMATICS, make_columns, write_rntuple, write_tree
 
+from pcgnn.errors import ReadError
 from pcgnn.io import iterate_root, provenance_of, read_root
 
 OPTIONS: dict[str, Any] = {
@@ -290,3 +291,14 @@ def test_names_with_dots_are_identifiers_in_expressions(tmp_path: Path) -> None:
     file = write_tree(tmp_path / "d.root", {"Event.Weight": np.array([1.0, 2.0, 3.0])})
     jets = read_root(file, event="Event.Weight", cut="Event_Weight > 1.5")
     np.testing.assert_array_equal(jets["Event.Weight"], [2, 3])
+
+
+def test_numbers_of_events_are_not_rounded_where_files_differ(tmp_path: Path) -> None:
+    for name, dtype in (("a", np.int64), ("b", np.float32)):
+        with uproot.recreate(tmp_path / f"{name}.root") as file:
+            file["jets"] = {"run": np.array([2**60 + 1]).astype(dtype), "pt": np.ones(1)}
+    files = [str(tmp_path / "a.root"), str(tmp_path / "b.root")]
+    with pytest.raises(ReadError, match=r"float32, int64.*no common type"):
+        read_root(files, event=["run", "pt"])
+    assert read_root(files, event=["pt"]).pt.to_list() == [1.0, 1.0]
+    assert read_root(files[0], event=["run"]).run[0] == 2**60 + 1
