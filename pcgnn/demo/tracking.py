@@ -46,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     make_folder(output)
     begin = time.perf_counter()
     pcgnn.tune_allocator()
+    torch.set_num_threads(1)  # as in the demonstration of tagging
     steps = Steps(total=6)
 
     steps.begin("read", f"Read {pcgnn.datasets.bundled('tracks')}")
