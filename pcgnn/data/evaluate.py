@@ -27,8 +27,7 @@ __all__ = [
     "resolve_features",
 ]
 
-# Particles taken together: half a dozen float64 temporaries of this length and the results stay in
-# the L2 cache.
+# Particles taken together: a dozen float64 temporaries of this length stay in the L2 cache.
 _PIECE = 16384
 
 

@@ -115,8 +115,7 @@ class FlatBackend(ABC):
 
 def _numpy_delta_phi(a: Any, b: Any, out: np.ndarray | None = None) -> Any:
     difference = np.asarray(np.subtract(a, b, out=out))
-    turns = np.asarray(np.multiply(difference, 1.0 / _TWO_PI))
-    np.rint(turns, out=turns)
+    turns = np.rint(np.multiply(difference, 1.0 / _TWO_PI))
     np.multiply(turns, _TWO_PI, out=turns)
     return np.subtract(difference, turns, out=out)
 

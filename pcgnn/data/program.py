@@ -160,8 +160,6 @@ class _Operation:
     result: int
     to_buffer: bool
     """Whether the result goes to an array of the piece's length that is used again."""
-    outputs: tuple[int, ...]
-    """Numbers of the outputs that this is."""
     dies: tuple[int, ...]
     """Results not needed after this operation."""
 
@@ -175,23 +173,21 @@ class Program:
     """
 
     def __init__(self, tracer: Tracer, outputs: list[Ref | float]) -> None:
-        self._constants = [(n, v) for n, v in enumerate(outputs) if not isinstance(v, Ref)]
+        self._outputs = outputs
         steps = tracer.steps
         last = {number: number for number in range(len(steps))}
         for number, step in enumerate(steps):
             for argument in step.arguments:
                 if isinstance(argument, Ref):
                     last[argument.step] = number
+        kept = {output.step for output in outputs if isinstance(output, Ref)}
         dying: dict[int, list[int]] = {}
         for number, at in last.items():
-            dying.setdefault(at, []).append(number)
-        wanted: dict[int, list[int]] = {}
-        for output, source in enumerate(outputs):
-            if isinstance(source, Ref):
-                wanted.setdefault(source.step, []).append(output)
+            if number not in kept:
+                dying.setdefault(at, []).append(number)
         self._operations = [
-            self._prepare(step, n, tuple(wanted.get(n, ())), tuple(dying.get(n, ())))
-            for n, step in enumerate(steps)
+            self._prepare(step, number, tuple(dying.get(number, ())))
+            for number, step in enumerate(steps)
         ]
         self._free: list[np.ndarray] = []
 
@@ -202,9 +198,7 @@ class Program:
         return other
 
     @staticmethod
-    def _prepare(
-        step: _Step, number: int, outputs: tuple[int, ...], dies: tuple[int, ...]
-    ) -> _Operation:
+    def _prepare(step: _Step, number: int, dies: tuple[int, ...]) -> _Operation:
         function = None
         if step.kind == "call":
             function = _FUNCTIONS.get(step.name) or getattr(np, step.name)
@@ -217,7 +211,7 @@ class Program:
             and not step.is_condition
             and step.name not in _NO_OUT
         )
-        return _Operation(step, function, arguments, number, to_buffer, outputs, dies)
+        return _Operation(step, function, arguments, number, to_buffer, dies)
 
     def run(
         self,
@@ -234,8 +228,8 @@ class Program:
             event: event columns of these jets.
             backend: knows their offsets.
             length: number of their particles n.
-            receive: called with the number of each output, in the order they are ready, and its
-                values (n,), which it must not change or keep.
+            receive: called with the number of each output and its values (n,), which it must
+                not change.
         """
         if self._free and self._free[0].size < length:
             self._free.clear()
@@ -267,14 +261,14 @@ class Program:
             else:
                 value = event[step.name].astype(np.float64)
             results[number] = value
-            for output in operation.outputs:
-                receive(output, value)  # while it is in the cache
             for dead in operation.dies:
                 results[dead] = None
                 if dead in owned:
                     self._free.append(owned.pop(dead))
-        for output, constant in self._constants:
-            receive(output, backend.full(constant))
+        for output, source in enumerate(self._outputs):
+            values = results[source.step] if isinstance(source, Ref) else backend.full(source)
+            receive(output, values)
+        self._free.extend(owned.values())
 
     def _buffer(
         self, operation: _Operation, owned: dict[int, np.ndarray], length: int
