@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 import pcgnn
-from pcgnn.demo.steps import Steps, make_folder
+from pcgnn.demo.steps import Steps, make_folder, use_idle_cores
 from pcgnn.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -197,9 +197,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     make_folder(output)
     begin = time.perf_counter()
     pcgnn.tune_allocator()  # on a Linux CPU the training runs about twice as fast
-    # A second thread gains this small network 15% where a core is free for it, and where none is
-    # the threads wait for each other, ten times as long as they work.
-    torch.set_num_threads(1)
+    use_idle_cores()
     steps = Steps(total=6)
 
     steps.begin("read", f"Read {pcgnn.datasets.bundled('toptag')}")

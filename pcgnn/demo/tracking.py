@@ -16,7 +16,7 @@ import awkward as ak
 import torch
 
 import pcgnn
-from pcgnn.demo.steps import Steps, make_folder
+from pcgnn.demo.steps import Steps, make_folder, use_idle_cores
 from pcgnn.tracking import HitGraphs, LayerPairCuts, Method, build_graphs, find_tracks
 
 __all__ = ["main"]
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     make_folder(output)
     begin = time.perf_counter()
     pcgnn.tune_allocator()
-    torch.set_num_threads(1)  # as in the demonstration of tagging
+    use_idle_cores()
     steps = Steps(total=6)
 
     steps.begin("read", f"Read {pcgnn.datasets.bundled('tracks')}")
