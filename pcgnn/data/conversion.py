@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,19 @@ class CloudOptions:
     dtype: torch.dtype = torch.float32
     p4: bool = True
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, by which other options would be noticed."""
+        return {
+            "features": json.loads(json.dumps(self.features.to_dict())),
+            "target": _plain(self.target),
+            "weight": self.weight,
+            "max_particles": self.max_particles,
+            "columns": _plain(self.columns),
+            "classes": _plain(self.classes),
+            "dtype": str(self.dtype),
+            "p4": self.p4,
+        }
+
     def __post_init__(self) -> None:
         if self.dtype not in _NUMPY_TYPES:
             raise ConfigError(f"dtype must be one of {list(_NUMPY_TYPES)}, got {self.dtype}")
@@ -53,9 +67,24 @@ class CloudOptions:
         object.__setattr__(self, "features", FeatureDefinition.parse(self.features))
 
 
+def _plain(names: str | Sequence[str] | None) -> str | list[str] | None:
+    return names if names is None or isinstance(names, str) else [str(name) for name in names]
+
+
 def clouds_from_awkward(jets: ak.Array, options: CloudOptions) -> ParticleClouds:
     """See :meth:`pcgnn.data.ParticleClouds.from_awkward`."""
-    return clouds_from_records(flatten_records(jets), options, provenance_of(jets))
+    provenance = provenance_of(jets)
+    kept = provenance.get("entries_kept")
+    if isinstance(kept, int) and len(jets) > kept:
+        # ak.concatenate keeps the attributes of the first array: whose entries the others are
+        # could not be told any more.
+        raise DataError(
+            f"the array has {len(jets)} jets, but only {kept} were read with its provenance",
+            branch="entry",
+            remedy="read all files in one call, read_root([a, b]), or make clouds of each array "
+            "and join those with ParticleClouds.concatenate",
+        )
+    return clouds_from_records(flatten_records(jets), options, provenance)
 
 
 def clouds_from_records(
@@ -88,6 +117,12 @@ def clouds_from_records(
         found["y"], levels["y"], names = target
         if target.values.dtype.kind == "f":
             found["y"] = target.values.astype(dtype)
+    if options.weight is None and options.columns is None and "weight" in records.event:
+        raise DataError(
+            "the array has a column of weights, which would be left out",
+            branch="weight",
+            remedy='pass weight="weight" to use it, or name the columns to keep with columns=',
+        )
     if options.weight is not None:
         found["weight"] = _weight(options.weight, records, definition.jet_axis)
         levels["weight"] = GRAPH

@@ -21,6 +21,7 @@ from pcgnn.data.features import FeatureDefinition
 from pcgnn.data.joining import concatenate
 from pcgnn.data.loader import resolve_rank
 from pcgnn.errors import ConfigError, DataError, ReadError
+from pcgnn.io.ranges import check_range
 from pcgnn.io.recipe import Empty, EventColumns, Nonfinite, Particles, Recipe
 from pcgnn.io.sources import Files, find_sources
 
@@ -143,7 +144,7 @@ class CloudStream:
         recipe = Recipe.make(particles, event, cut, derived, nonfinite, empty)
         options = CloudOptions(features, target, weight, max_particles, columns, classes, dtype, p4)
         self._reader = ChunkReader(find_sources(files, tree), recipe, options)
-        self._range = (entry_start or 0, entry_stop)
+        self._range = check_range(entry_start, entry_stop)
         self.batch_size = batch_size
         self.buffer_size = buffer_size
         self.shuffle = shuffle
@@ -362,11 +363,18 @@ class CloudStream:
                 remedy="name all classes in the order of their numbers with classes=",
             )
 
+    def plan(self) -> dict[str, Any]:
+        """What is read and made of it: files, entries, selection, columns and inputs."""
+        options = self._options()
+        return {name: options[name] for name in ("entries", "range", "read", "clouds")}
+
     def _options(self) -> dict[str, Any]:
         return {
             "files": self.files,
             "entries": self.num_entries,
+            "range": list(self._range),
             "read": self._reader.recipe.to_dict(),
+            "clouds": self._reader.options.to_dict(),
             "batch_size": self.batch_size,
             "buffer_size": self.buffer_size,
             "shuffle": self.shuffle,

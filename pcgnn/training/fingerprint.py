@@ -34,6 +34,9 @@ def data_fingerprint(data: Any) -> dict[str, Any] | None:
         value = getattr(data, name, None)
         if isinstance(value, (bool, int)):
             found[name] = value
+    plan = getattr(data, "plan", None)
+    if callable(plan):
+        found["plan"] = to_plain(plan())
     files = getattr(data, "files", None)
     if files is not None and not isinstance(files, (str, bytes)):
         found["files"] = _files(files)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import awkward as ak
 import numpy as np
@@ -12,6 +13,7 @@ from cloud_makers import make_arrays, plain_features, records
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import pcgnn
 from pcgnn.data import ParticleClouds
 from pcgnn.errors import ConfigError, DataError, ExpressionError
 
@@ -361,9 +363,39 @@ def test_round_trip_to_awkward(clouds: ParticleClouds) -> None:
     assert jets.particles.pt.ndim == 2  # vector behaviour
     assert jets.attrs["pcgnn"]["tree"] == "jets"
     again = ParticleClouds.from_awkward(
-        jets, target="label", classes=clouds.classes, dtype=torch.float64
+        jets, target="label", weight="weight", classes=clouds.classes, dtype=torch.float64
     )
+    assert again.weight is not None
+    assert torch.allclose(again.weight, clouds.weight)
     assert torch.equal(again.x, clouds.x)
     assert torch.equal(again.p4, clouds.p4)
     assert torch.equal(again.y, clouds.y)
     assert torch.equal(again.moments, clouds.moments)
+
+
+def test_arrays_joined_by_awkward_are_refused(tmp_path: Path) -> None:
+    """Which file an entry is of is lost then; scores would go to the wrong file."""
+    rng = np.random.default_rng(1)
+    files = []
+    for name in ("a", "b"):
+        sizes = rng.integers(1, 5, 8)
+        momenta = {k: rng.normal(size=sizes.sum()) for k in ("px", "py", "pz")}
+        momenta["E"] = np.sqrt(sum(v**2 for v in momenta.values())) + 1
+        jets = ak.Array({"particles": ak.unflatten(ak.zip(momenta), sizes)})
+        files.append(pcgnn.write_root(tmp_path / f"{name}.root", jets))
+    first, second = (pcgnn.read_root(file, particles="part_*") for file in files)
+    with pytest.raises(DataError, match=r"16 jets, but only 8.*read_root\(\[a, b\]\)"):
+        pcgnn.ParticleClouds.from_awkward(ak.concatenate([first, second]))
+    assert len(pcgnn.ParticleClouds.from_awkward(pcgnn.read_root(files, particles="part_*"))) == 16
+    assert len(pcgnn.ParticleClouds.from_awkward(first[2:5])) == 3
+
+
+def test_weights_are_not_left_out_in_silence() -> None:
+    jets = records(make_arrays(12, seed=3))
+    weighted = ak.with_field(jets, np.arange(12) + 1.0, "weight")
+    with pytest.raises(DataError, match=r'column of weights.*weight="weight"'):
+        ParticleClouds.from_awkward(weighted)
+    used = ParticleClouds.from_awkward(weighted, weight="weight")
+    assert used.weight is not None
+    assert used.weight.tolist() == list(range(1, 13))
+    assert ParticleClouds.from_awkward(weighted, columns=[]).weight is None

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ import pcgnn.io
 from pcgnn.data import CloudStream, ParticleClouds, Standardizer
 from pcgnn.data.chunking import Chunk, FileEntries, cut_file, make_chunks, order_chunks
 from pcgnn.errors import ConfigError, ExpressionError, PcgnnError, ReadError
+from pcgnn.training.fingerprint import data_fingerprint
 
 OPTIONS = {"tree": "jets", "particles": "part_*", "event": ["is_top", "id"], "target": "is_top"}
 SIGNAL, BACKGROUND = 900, 1500
@@ -176,6 +178,34 @@ def test_a_state_of_another_stream_is_refused(two_files: list[str]) -> None:
     state = stream(two_files).state_dict()
     with pytest.raises(ConfigError, match="state is of a stream"):
         stream(two_files, buffer_size=600).load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"cut": "n_particles > 10"},
+        {"max_particles": 7},
+        {"features": ["part_pt"]},
+        {"entry_start": 3},
+        {"p4": False},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_other_inputs_or_entries_make_another_stream(
+    two_files: list[str], other: dict[str, Any]
+) -> None:
+    ours, theirs = stream(two_files), stream(two_files, **other)
+    with pytest.raises(ConfigError, match="state is of a stream"):
+        theirs.load_state_dict(json.loads(json.dumps(ours.state_dict())))
+    # what a run records of its data, too
+    assert data_fingerprint(ours) == data_fingerprint(stream(two_files))
+    assert data_fingerprint(ours) != data_fingerprint(theirs)
+
+
+@pytest.mark.parametrize(("start", "stop"), [(-5, None), (1.5, None), (50, 10)])
+def test_impossible_ranges_are_refused(two_files: list[str], start: Any, stop: Any) -> None:
+    with pytest.raises(ConfigError, match=r"entry_st"):
+        stream(two_files, entry_start=start, entry_stop=stop)
 
 
 def test_cut_and_leading_particles(two_files: list[str]) -> None:
