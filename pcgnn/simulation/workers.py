@@ -20,7 +20,7 @@ def split_events(events: int, per_range: int, first: int = 0) -> list[tuple[int,
     """Cut events into ranges (start, stop).
 
     Raises:
-        ConfigError: ``events`` is no number from 1.
+        ConfigError: ``events`` is no number from 1, or ``first`` none from 0.
 
     Example:
         >>> split_events(5, 2)
@@ -28,6 +28,8 @@ def split_events(events: int, per_range: int, first: int = 0) -> list[tuple[int,
     """
     if isinstance(events, bool) or not isinstance(events, int) or events < 1:
         raise ConfigError(f"events={events!r} must be a whole number from 1")
+    if isinstance(first, bool) or not isinstance(first, int) or first < 0:
+        raise ConfigError(f"first_event={first!r} must be a whole number from 0")
     stop = first + events
     return [(start, min(start + per_range, stop)) for start in range(first, stop, per_range)]
 

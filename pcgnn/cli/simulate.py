@@ -1,0 +1,225 @@
+"""The command ``pcgnn simulate``: collisions in a detector, to a ROOT file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from pcgnn.cli.options import Parser
+from pcgnn.errors import ConfigError, WriteError
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+__all__ = ["SAMPLES", "simulate"]
+
+
+def simulate(words: Sequence[str]) -> int:
+    """``pcgnn simulate SAMPLE OUTPUT``."""
+    if not words or words[0] in ("-h", "--help"):
+        print(_help())
+        return 0
+    sample, *rest = words
+    if sample not in SAMPLES:
+        import difflib
+
+        close = difflib.get_close_matches(sample, SAMPLES, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"choose one of {list(SAMPLES)}"
+        raise ConfigError(f"there is no simulation of {sample!r}", remedy=hint)
+    return SAMPLES[sample][0](rest)
+
+
+def _help() -> str:
+    width = max(map(len, SAMPLES))
+    return "\n".join(
+        [
+            "usage: pcgnn simulate SAMPLE OUTPUT [OPTIONS]",
+            "",
+            "Simulate collisions and write them to a ROOT file.",
+            "",
+            "samples:",
+            *(f"  {name:<{width}}  {text}" for name, (_, text) in SAMPLES.items()),
+            "",
+            "  pcgnn simulate SAMPLE --help   options of a sample",
+        ]
+    )
+
+
+def _tracks(words: Sequence[str]) -> int:
+    """``pcgnn simulate tracks OUTPUT``."""
+    from pcgnn.simulation.acts_settings import Digitisation
+
+    parser = Parser(
+        "simulate tracks",
+        "Simulate top-quark pairs at 14 TeV with pile-up (Pythia 8) in the ACTS Generic detector "
+        "(geometry of TrackML, 2 T). Needs the extra: pip install 'pcgnn[simulation]'.",
+    )
+    _add_common(parser, pile_up=200.0)
+    parser.add_argument(
+        "--processes", type=int, default=1, metavar="N", help="processes [%(default)s]"
+    )
+    parser.add_argument(
+        "--reconstruction",
+        action="store_true",
+        help="also find tracks with ACTS: ckf (combinatorial Kalman filter) and ambi (after the "
+        "resolution of ambiguities); neither with --inefficiency nor with --noise",
+    )
+    parser.add_argument(
+        "--digitisation",
+        choices=get_args(Digitisation),
+        default="smearing",
+        help="smearing: normal errors of pitch / sqrt(12); geometric: channels and clusters, "
+        "so that close particles may share a hit [%(default)s]",
+    )
+    parser.add_argument(
+        "--inefficiency", type=float, default=0.0, metavar="P",
+        help="probability to lose a hit, 0 to 1 [%(default)s]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--noise", type=float, default=0.0, metavar="F",
+        help="noise hits per hit of a particle [%(default)s]",
+    )  # fmt: skip
+    _add_particles(parser, pt_min=0.1, eta_max=4.0)
+    parser.add_argument(
+        "--truth-positions",
+        action="store_true",
+        help="keep the true position (mm) and momentum (GeV) at each hit: 2.5 times the size",
+    )
+    parser.add_argument("--no-progress", action="store_true", help="no progress bar")
+    found = parser.parse_args(list(words))
+    _check_output(found.output, found.overwrite)
+    from pcgnn.simulation import simulate_tracks
+
+    print(
+        simulate_tracks(
+            found.output,
+            found.events,
+            pile_up=found.pile_up,
+            seed=found.seed,
+            reconstruction=found.reconstruction,
+            digitisation=found.digitisation,
+            inefficiency=found.inefficiency,
+            noise=found.noise,
+            processes=found.processes,
+            pt_min=found.pt_min,
+            eta_max=found.eta_max,
+            truth_positions=found.truth_positions,
+            first_event=found.first_event,
+            compression=found.compression,
+            overwrite=found.overwrite,
+            progress=not found.no_progress,
+        )
+    )
+    return 0
+
+
+def _toy_tracks(words: Sequence[str]) -> int:
+    """``pcgnn simulate toy-tracks OUTPUT``."""
+    parser = Parser(
+        "simulate toy-tracks",
+        "Simulate charged particles on helices through ten barrel layers and 19 disks per side, "
+        "with NumPy alone. For tests and first steps, not for results.",
+    )
+    _add_common(parser, pile_up=0.0)
+    _add_particles(parser, pt_min=0.15, eta_max=3.5)
+    parser.add_argument(
+        "--field", type=float, default=2.0, metavar="T",
+        help="magnetic field along the beam, tesla [%(default)s]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--efficiency", type=float, default=0.98, metavar="P",
+        help="probability that a crossing gives a hit, 0 to 1 [%(default)s]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--noise", type=float, default=0.1, metavar="F",
+        help="noise hits per hit of a particle [%(default)s]",
+    )  # fmt: skip
+    parser.add_argument("--no-scattering", action="store_true", help="layers scatter nothing")
+    parser.add_argument(
+        "--resolution", type=float, default=1.0, metavar="X",
+        help="factor to the errors of the measurement; 0 measures exactly [%(default)s]",
+    )  # fmt: skip
+    found = parser.parse_args(list(words))
+    _check_output(found.output, found.overwrite)
+    from pcgnn.io import write_hits
+    from pcgnn.simulation import simulate_toy
+
+    hits = simulate_toy(
+        found.events,
+        pile_up=found.pile_up,
+        seed=found.seed,
+        first_event=found.first_event,
+        pt_min=found.pt_min,
+        eta_max=found.eta_max,
+        field=found.field,
+        efficiency=found.efficiency,
+        noise=found.noise,
+        scattering=not found.no_scattering,
+        resolution=found.resolution,
+    )
+    write_hits(found.output, hits, compression=found.compression, overwrite=found.overwrite)
+    print(f"{found.output}: {_counts(hits)}")
+    return 0
+
+
+SAMPLES: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
+    "tracks": (_tracks, "hits of top-quark pairs with pile-up in a full tracker (Pythia, ACTS)"),
+    "toy-tracks": (_toy_tracks, "hits of helices in a toy tracker (NumPy alone)"),
+}
+"""By name: what runs it, and a line for the help."""
+
+
+def _add_common(parser: argparse.ArgumentParser, *, pile_up: float) -> None:
+    from pcgnn.io.writing import Compression
+
+    parser.add_argument("output", metavar="OUTPUT", help="the ROOT file to write")
+    parser.add_argument("--events", type=int, required=True, metavar="N", help="number of events")
+    parser.add_argument(
+        "--pile-up", type=float, default=pile_up, metavar="MU",
+        help="mean number of collisions besides the hard one [%(default)s]",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=1, help="fixes everything random [%(default)s]")
+    parser.add_argument(
+        "--first-event", type=int, default=0, metavar="N",
+        help="number of the first event; files of one seed and disjoint numbers hold different "
+        "events of one sample [%(default)s]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--compression", choices=get_args(Compression), default="zstd", help="[%(default)s]"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
+
+
+def _add_particles(parser: argparse.ArgumentParser, *, pt_min: float, eta_max: float) -> None:
+    parser.add_argument(
+        "--pt-min", type=float, default=pt_min, metavar="GEV",
+        help="lowest pT of the particles that enter the detector, GeV [%(default)s]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--eta-max", type=float, default=eta_max, metavar="ETA",
+        help="their largest |eta| [%(default)s]",
+    )  # fmt: skip
+
+
+def _check_output(output: str, overwrite: bool) -> None:
+    """Before hours of simulation, not after them."""
+    path = Path(output)
+    if not path.parent.is_dir():
+        raise WriteError("the folder of the output does not exist", file=path.parent)
+    if path.suffix != ".root":
+        raise ConfigError("the output is no ROOT file", file=path, remedy="let it end in .root")
+    if path.exists() and not overwrite:
+        raise WriteError("the output exists already", file=path, remedy="add --overwrite")
+
+
+def _counts(hits: ak.Array) -> str:
+    import awkward as ak
+
+    number = len(hits)
+    per_event = {name: int(ak.sum(ak.num(hits[name]))) / number for name in ("hit", "particle")}
+    return (
+        f"{number} events, {per_event['hit']:.0f} hits and {per_event['particle']:.0f} particles "
+        "per event"
+    )
