@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 from pcgnn.errors import ConfigError, DataError
 from pcgnn.tracking.columns import EventHits, event_hits, hit_offsets
 from pcgnn.tracking.cuts import LayerPairCuts
-from pcgnn.tracking.features import EDGE_FEATURES, HIT_FEATURES, edge_features, hit_features
+from pcgnn.tracking.features import (
+    EDGE_SETS,
+    HIT_SETS,
+    FeatureNames,
+    feature_names,
+    hit_features,
+    reversed_signs,
+)
+from pcgnn.tracking.features import (
+    edge_features as features_of_edges,
+)
 from pcgnn.tracking.graphs import HitGraph, HitGraphs
 from pcgnn.tracking.joins import LayerHits, join_layers
 from pcgnn.tracking.truth import Truth, check_truth, count_true, is_true, sequence
@@ -33,6 +43,8 @@ def build_graphs(
     truth_selection: Literal["ideal"] | None = None,
     one_hit_per_layer: bool = False,
     undirected: bool = False,
+    features: FeatureNames = "published",
+    edge_features: FeatureNames = "published",
     progress: bool = False,
 ) -> HitGraphs:
     """Join hits on pairs of layers into one graph per event.
@@ -53,6 +65,9 @@ def build_graphs(
         one_hit_per_layer: keep one hit per particle and layer, that of smallest radius; also by
             truth. Noise is not thinned.
         undirected: append every edge reversed, with dr, d_phi and dz negated and dR as it is.
+        features: inputs of the hits: "published", "helix", or names, see
+            :mod:`pcgnn.tracking.features`.
+        edge_features: inputs of the edges, likewise.
         progress: show progress.
 
     Returns:
@@ -71,7 +86,17 @@ def build_graphs(
     if truth_selection not in (None, "ideal"):
         raise ConfigError(f"truth_selection = {truth_selection!r}", remedy="choose 'ideal' or None")
     floor = pt_min if pt_min is not None else cuts.pt
-    options = _Options(cuts, truth, floor, low_pt, truth_selection, one_hit_per_layer, undirected)
+    options = _Options(
+        cuts,
+        truth,
+        floor,
+        low_pt,
+        truth_selection,
+        one_hit_per_layer,
+        undirected,
+        feature_names(features, HIT_SETS),
+        feature_names(edge_features, EDGE_SETS),
+    )
     offsets = hit_offsets(hits)
     ids = ak.to_numpy(hits["event_id"]) if "event_id" in ak.fields(hits) else np.arange(len(hits))
     graphs = []
@@ -138,9 +163,12 @@ class _Options:
         selection: str | None,
         one_hit: bool,
         undirected: bool,
+        features: tuple[str, ...],
+        edge_features: tuple[str, ...],
     ) -> None:
         self.cuts, self.truth, self.floor, self.low_pt = cuts, truth, floor, low_pt
         self.selection, self.one_hit, self.undirected = selection, one_hit, undirected
+        self.features, self.edge_features = features, edge_features
         if selection == "ideal" and floor is None:
             raise ConfigError(
                 "truth_selection='ideal' needs a pT floor", remedy="give pt_min (0 for all)"
@@ -171,8 +199,8 @@ class _Options:
             "low_pt": self.low_pt,
             "undirected": self.undirected,
             "cuts": self.cuts.to_dict(),
-            "features": list(HIT_FEATURES),
-            "edge_features": list(EDGE_FEATURES),
+            "features": list(self.features),
+            "edge_features": list(self.edge_features),
         }
 
 
@@ -189,15 +217,16 @@ def _event_graph(hits: EventHits, options: _Options, event: int) -> HitGraph:
     hits, layer = _choose(hits, layer, options, event)
     edges = join_event(hits, layer, options.cuts)
     graph = HitGraph(
-        x=torch.from_numpy(hit_features(hits)),
+        x=torch.from_numpy(hit_features(hits, options.features)),
         pos=torch.from_numpy(np.stack([hits.x, hits.y, hits.z], 1).astype(np.float32)),
         layer=torch.from_numpy(layer),
         hit_index=torch.from_numpy(hits.index),
     )
-    attributes = edge_features(hits, edges)
+    attributes = features_of_edges(hits, edges, options.edge_features)
     labels = None if hits.particle is None else _labels(hits, layer, edges, options)
     if options.undirected:
-        attributes = np.concatenate([attributes, attributes * [-1, -1, -1, 1]])
+        back = attributes * reversed_signs(options.edge_features)
+        attributes = np.concatenate([attributes, back])
         edges = np.concatenate([edges, edges[::-1]], 1)
     graph.edge_index = torch.from_numpy(np.ascontiguousarray(edges))
     graph.edge_attr = torch.from_numpy(attributes.astype(np.float32, copy=False))
