@@ -9,12 +9,15 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from pcgnn.errors import WriteError
-from pcgnn.io.hits.columns import Index, offsets_of
+from pcgnn.errors import DataError, WriteError
+from pcgnn.io.hits.columns import offsets_of
+from pcgnn.io.hits.track_groups import TrackGroups, group_labels
 from pcgnn.io.hits.writing import branch_name
 from pcgnn.io.writing import write_tree
 
 __all__ = ["write_tracks"]
+
+_PARAMETERS = ("pt", "eta", "phi", "d0", "z0", "charge", "chi2", "ndf")
 
 
 def write_tracks(
@@ -23,49 +26,62 @@ def write_tracks(
     hits: ak.Array,
     tree: str = "tracks",
     *,
+    parameters: ak.Array | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write tracks, one entry per event and in the order of the hits.
 
     Branches: ``event_id``; ``hit_track``, the label of each hit, -1 for none; per track
     ``track_label`` and ``track_nhits``, and ``trackhit_index``, the numbers of the hits of all
-    tracks of the event one after another, cut by ``track_nhits``. Entry by entry the tree fits
-    the one the hits were read from, if they were read whole: ROOT's ``AddFriend`` lines it up.
+    tracks of the event one after another, cut by ``track_nhits``. With ``parameters`` also
+    ``track_pt`` (GeV), ``track_eta``, ``track_phi`` (rad), ``track_d0``, ``track_z0`` (mm),
+    ``track_charge``, ``track_chi2`` and ``track_ndf``, NaN where a track was not fitted. Entry by
+    entry the tree fits the one the hits were read from, if they were read whole: ROOT's
+    ``AddFriend`` lines it up.
+
+    The file holds no positions, so that :func:`pcgnn.read_hits` does not read it. To have tracks
+    beside their hits, make them a field, ``hits["found"] = fit_tracks(hits, labels)``, and use
+    :func:`pcgnn.write_hits`; ``read_hits`` then gives ``hits.found`` as any reference tracks.
 
     Args:
         path: the file to write; it appears when it is complete.
         labels: one per hit, flat over all events or one list per event; negative for none.
         hits: what ``read_hits`` returned, whose hits the labels belong to.
         tree: name of the tree.
+        parameters: what :func:`pcgnn.tracking.fit_tracks` made of these labels: per event one
+            record per track with ``label`` and the fields above.
         overwrite: replace an existing file.
 
     Returns:
         The path.
 
     Raises:
-        WriteError: if the file exists or cannot be written, or labels and hits do not fit.
+        WriteError: if the file exists or cannot be written, or labels, hits and parameters do
+            not fit.
 
     Example:
         >>> write_tracks("found.root", labels, hits)  # doctest: +SKIP
+        >>> fitted = pcgnn.tracking.fit_tracks(hits, labels)  # doctest: +SKIP
+        >>> write_tracks("found.root", labels, hits, parameters=fitted)  # doctest: +SKIP
     """
     if not isinstance(hits, ak.Array) or "hit" not in hits.fields:
         raise WriteError("hits must be what read_hits returns, with a field hit", file=path)
     counts = ak.to_numpy(ak.num(hits["hit"], axis=1)).astype(np.int64)
-    flat = np.maximum(_flat(path, labels, counts), -1)
-    event = np.repeat(np.arange(len(counts)), counts)
-    local = np.arange(len(flat)) - np.repeat(offsets_of(counts)[:-1], counts)
-    order = np.lexsort((local, flat, event))
-    order = order[flat[order] >= 0]
-    new = np.ones(len(order), dtype=np.bool_)
-    new[1:] = (np.diff(flat[order]) != 0) | (np.diff(event[order]) != 0)
-    first = np.flatnonzero(new)
-    lengths = np.diff(first, append=len(order))
-    tracks = np.bincount(event[order][first], minlength=len(counts))
-    used = np.bincount(event[order], minlength=len(counts))
+    try:
+        groups = group_labels(labels, counts)
+    except DataError as error:
+        raise WriteError(
+            error.problem, file=path, entry=error.entry, remedy=error.remedy
+        ) from error
+    columns = {"label": groups.label, "nhits": groups.lengths.astype(np.int32)}
+    if parameters is not None:
+        columns |= _fitted(path, parameters, groups)
+    local = groups.hit - np.repeat(offsets_of(counts)[:-1][groups.event], groups.lengths)
+    used = np.bincount(np.repeat(groups.event, groups.lengths), minlength=len(counts))
     data: dict[str, Any] = {
-        "hit": _record({"track": flat}, counts),
-        "track": _record({"label": flat[order][first], "nhits": lengths.astype(np.int32)}, tracks),
-        "trackhit": _record({"index": local[order]}, used),
+        "hit": _record({"track": groups.labels}, counts),
+        "track": _record(columns, groups.tracks),
+        "trackhit": _record({"index": local}, used),
     }
     if "event_id" in hits.fields:
         data["event_id"] = ak.to_numpy(hits["event_id"])
@@ -80,29 +96,36 @@ def _record(columns: dict[str, Any], counts: Any) -> ak.Array:
     return ak.zip(lists, depth_limit=2)
 
 
-def _flat(path: object, labels: Any, counts: Index) -> Index:
-    jagged = isinstance(labels, ak.Array) and labels.ndim == 2
-    if isinstance(labels, list | tuple) and any(np.iterable(part) for part in labels):
-        labels, jagged = ak.Array([np.asarray(part) for part in labels]), True
-    if jagged:
-        found = ak.to_numpy(ak.num(labels, axis=1))
-        if not np.array_equal(found, counts):
-            wrong = np.flatnonzero(found != counts) if len(found) == len(counts) else [0]
-            raise WriteError(
-                f"labels for {len(found)} events with {int(found.sum())} hits, the hits are "
-                f"{len(counts)} events with {int(counts.sum())}",
-                file=path,
-                entry=int(wrong[0]),
-                remedy="give one label per hit, -1 for none",
-            )
-        labels = ak.flatten(labels)
-    values = np.asarray(labels)
-    if values.dtype.kind not in "iu" and values.size:
-        raise WriteError(f"labels must be integers, are {values.dtype}", file=path)
-    if values.shape != (int(counts.sum()),):
+def _fitted(path: object, parameters: Any, groups: TrackGroups) -> dict[str, Any]:
+    """Columns of the fitted parameters, which must be those of exactly these tracks."""
+    remedy = "give what fit_tracks(hits, labels) returned for the same hits and labels"
+    fields = parameters.fields if isinstance(parameters, ak.Array) else []
+    missing = [name for name in ("label", *_PARAMETERS) if name not in fields]
+    if missing:
         raise WriteError(
-            f"labels of the shape {values.shape} for {int(counts.sum())} hits",
-            file=path,
-            remedy="give one label per hit, -1 for none",
+            f"the parameters have no field {missing[0]}", file=path, branch="track", remedy=remedy
         )
-    return values.astype(np.int64)
+    found = ak.to_numpy(ak.num(parameters, axis=1))
+    if not np.array_equal(found, groups.tracks):
+        wrong = np.flatnonzero(found != groups.tracks) if len(found) == len(groups.tracks) else [0]
+        raise WriteError(
+            f"parameters of {int(found.sum())} tracks in {len(found)} events, the labels are "
+            f"{len(groups.label)} tracks in {len(groups.tracks)}",
+            file=path,
+            branch="track_pt",
+            entry=int(wrong[0]),
+            remedy=remedy,
+        )
+    flat = ak.flatten(parameters)
+    different = np.flatnonzero(ak.to_numpy(flat["label"]) != groups.label)
+    if len(different):
+        first = int(different[0])
+        raise WriteError(
+            f"parameters of track {flat['label'][first]} where the labels have track "
+            f"{groups.label[first]}",
+            file=path,
+            branch="track_label",
+            entry=int(groups.event[first]),
+            remedy=remedy,
+        )
+    return {name: ak.to_numpy(flat[name]) for name in _PARAMETERS}
