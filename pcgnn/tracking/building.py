@@ -1,4 +1,4 @@
-"""From hits to graphs by cuts on pairs of layers."""
+"""From hits to graphs, whatever it is that joins the hits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pcgnn.errors import ConfigError, DataError
 from pcgnn.tracking.columns import EventHits, event_hits, hit_offsets
-from pcgnn.tracking.cuts import LayerPairCuts
+from pcgnn.tracking.edge_maker import EdgeMaker
 from pcgnn.tracking.features import (
     EDGE_SETS,
     HIT_SETS,
@@ -24,10 +24,9 @@ from pcgnn.tracking.features import (
     edge_features as features_of_edges,
 )
 from pcgnn.tracking.graphs import HitGraph, HitGraphs
-from pcgnn.tracking.joins import LayerHits, join_layers
 from pcgnn.tracking.truth import Truth, check_truth, count_true, is_true, sequence
 
-__all__ = ["LowPt", "build_graphs", "join_event"]
+__all__ = ["LowPt", "build_graphs"]
 
 LowPt = Literal["ignore", "background", "signal"]
 Index = NDArray[np.int64]
@@ -35,7 +34,7 @@ Index = NDArray[np.int64]
 
 def build_graphs(
     hits: ak.Array,
-    cuts: LayerPairCuts,
+    cuts: EdgeMaker,
     *,
     truth: Truth = "same_particle",
     pt_min: float | None = None,
@@ -47,14 +46,17 @@ def build_graphs(
     edge_features: FeatureNames = "published",
     progress: bool = False,
 ) -> HitGraphs:
-    """Join hits on pairs of layers into one graph per event.
+    """Join hits into one graph per event.
 
-    All hits on the layers of the geometry take part, noise and hits of soft particles included.
-    Work grows as N log N in the hits and linearly in the edges, memory linearly in the edges kept.
+    All hits on the layers that ``cuts`` knows take part, noise and hits of soft particles included;
+    hits on other layers are left out. With :class:`LayerPairCuts` and :class:`LayerMap` work grows
+    as N log N in the hits and linearly in the edges, memory linearly in the edges kept; other edge
+    makers say how theirs grow.
 
     Args:
         hits: what :func:`pcgnn.read_hits` returns; truth may be missing.
-        cuts: which pairs of hits are joined.
+        cuts: which pairs of hits are joined: :class:`LayerPairCuts`, :class:`LayerMap`,
+            :class:`RadiusGraph`, :class:`NearestGraph` or another :class:`EdgeMaker`.
         truth: which edges are true, see :mod:`pcgnn.tracking.truth`.
         pt_min: pT floor in GeV; default: the one the cuts are made for. Particles at the floor
             are above it.
@@ -75,11 +77,16 @@ def build_graphs(
 
     Raises:
         ConfigError: options that do not fit, or a selection by truth where there is none.
-        DataError: damaged hits.
+        DataError: damaged hits, not a single hit on the layers, or an edge maker of other hits.
 
     Example:
         >>> graphs = build_graphs(hits, LayerPairCuts.for_pt(1.0))  # doctest: +SKIP
     """
+    if not isinstance(cuts, EdgeMaker):
+        raise ConfigError(
+            f"hits cannot be joined by {type(cuts).__name__}",
+            remedy="give LayerPairCuts, LayerMap, RadiusGraph or NearestGraph",
+        )
     check_truth(truth)
     if low_pt not in ("ignore", "background", "signal"):
         raise ConfigError(f"low_pt = {low_pt!r}", remedy="choose ignore, background or signal")
@@ -98,6 +105,7 @@ def build_graphs(
         feature_names(edge_features, EDGE_SETS),
     )
     offsets = hit_offsets(hits)
+    cuts.check(offsets)
     ids = ak.to_numpy(hits["event_id"]) if "event_id" in ak.fields(hits) else np.arange(len(hits))
     graphs = []
     for event in _counted(len(hits), progress):
@@ -107,6 +115,12 @@ def build_graphs(
         graphs.append(graph)
     if not graphs:
         raise DataError("there are no events", remedy="check files and entry range")
+    if offsets[-1] and truth_selection is None and not any(g.hit_index.numel() for g in graphs):
+        raise DataError(
+            f"none of the {offsets[-1]} hits lies on the layers of: {cuts}",
+            branch="hit.layer",
+            remedy="give the layers of this detector: layers=LayerGeometry(...)",
+        )
     provenance = dict(hits.attrs.get("pcgnn") or {})
     description = options.describe()
     if provenance.get("truth_selection"):
@@ -114,49 +128,12 @@ def build_graphs(
     return HitGraphs(graphs, description, provenance, offsets)
 
 
-def join_event(hits: EventHits, layer: Index, cuts: LayerPairCuts) -> Index:
-    """Edges of one event, sorted by inner and outer hit.
-
-    Args:
-        hits: the hits.
-        layer: their layers as the geometry numbers them, none of them -1.
-        cuts: the cuts.
-
-    **Shapes:** layer (N,) -> (2, E)
-    """
-    r, phi = hits.r, hits.phi
-    order = np.argsort(layer, kind="stable")
-    bounds = np.searchsorted(layer[order], np.arange(cuts.geometry.count + 1))
-    layers = {
-        number: LayerHits(rows, r[rows], phi[rows], hits.z[rows])
-        for number in range(cuts.geometry.count)
-        if (rows := order[bounds[number] : bounds[number + 1]]).size
-    }
-    crossings = {
-        (crossing.inner, outer): crossing
-        for crossing in cuts.geometry.crossings
-        for outer in crossing.outer
-    }
-    found = [
-        join_layers(layers[a], layers[b], cuts, crossings.get((a, b)))
-        for a, b in cuts.geometry.pairs
-        if a in layers and b in layers
-    ]
-    if not found:
-        return np.empty((2, 0), dtype=np.int64)
-    size = max(r.size, 1)
-    key = np.concatenate([source for source, _ in found]) * size
-    key += np.concatenate([target for _, target in found])
-    key.sort()
-    return np.stack(np.divmod(key, size))
-
-
 class _Options:
     """What build_graphs was asked for."""
 
     def __init__(
         self,
-        cuts: LayerPairCuts,
+        cuts: EdgeMaker,
         truth: Truth,
         floor: float | None,
         low_pt: LowPt,
@@ -198,7 +175,8 @@ class _Options:
             "pt_min": self.floor,
             "low_pt": self.low_pt,
             "undirected": self.undirected,
-            "cuts": self.cuts.to_dict(),
+            "edge_maker": self.cuts.kind,
+            "cuts": self.cuts.record(),
             "features": list(self.features),
             "edge_features": list(self.edge_features),
         }
@@ -213,9 +191,9 @@ def _counted(number: int, progress: bool) -> Any:
 
 
 def _event_graph(hits: EventHits, options: _Options, event: int) -> HitGraph:
-    layer = options.cuts.geometry.number(hits.volume, hits.layer)
+    layer = options.cuts.number(hits, event)
     hits, layer = _choose(hits, layer, options, event)
-    edges = join_event(hits, layer, options.cuts)
+    edges = options.cuts.join(hits, layer, event)
     graph = HitGraph(
         x=torch.from_numpy(hit_features(hits, options.features)),
         pos=torch.from_numpy(np.stack([hits.x, hits.y, hits.z], 1).astype(np.float32)),
@@ -280,7 +258,7 @@ def _labels(
     assert hits.pt is not None
     assert hits.along is not None
     place = sequence(hits.particle, hits.along) if options.truth == "consecutive" else None
-    true = is_true(edges[0], edges[1], hits.particle, place)
+    true = is_true(edges[0], edges[1], hits.particle, place, layer)
     counted = np.ones(true.shape, dtype=bool)
     hard = np.ones(hits.pt.shape, dtype=bool)
     if options.floor and options.low_pt != "signal":
@@ -290,5 +268,5 @@ def _labels(
             counted = ~soft
         else:
             true = true & ~soft
-    total = count_true(hits.particle, layer, options.cuts.geometry.pairs, place, hard)
+    total = count_true(hits.particle, layer, options.cuts.allowed_pairs, place, hard)
     return true.astype(np.float32), counted, total

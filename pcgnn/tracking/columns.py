@@ -26,6 +26,7 @@ class EventHits:
         x, y, z: mm, float64.
         volume: or None.
         layer: as the detector numbers it.
+        module: sensor within its layer, or None.
         particle: particle of each hit, 0 for noise; None without truth.
         pt: pT of the particle in GeV, 0 for noise; None without truth.
         along: order, time or distance that grows along a particle; None without truth.
@@ -39,6 +40,7 @@ class EventHits:
     z: Array
     volume: NDArray[np.integer] | None
     layer: NDArray[np.integer]
+    module: NDArray[np.integer] | None
     particle: Index | None
     pt: Array | None
     along: Array | None
@@ -109,6 +111,7 @@ def event_hits(hits: ak.Array, event: int) -> EventHits:
         z=z,
         volume=np.asarray(table["volume"]) if "volume" in fields else None,
         layer=np.asarray(table["layer"]),
+        module=np.asarray(table["module"]) if "module" in fields else None,
         particle=particle,
         pt=pt,
         along=along,

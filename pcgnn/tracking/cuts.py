@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pcgnn.errors import ConfigError
+from pcgnn.tracking.columns import EventHits
+from pcgnn.tracking.edge_maker import EdgeMaker
+from pcgnn.tracking.event_join import join_event
 from pcgnn.tracking.geometry import LayerGeometry, geometry
 
 __all__ = ["LayerPairCuts"]
@@ -34,7 +37,7 @@ _TABLES: dict[str, dict[float, tuple[float, float]]] = {
 
 
 @dataclass(frozen=True)
-class LayerPairCuts:
+class LayerPairCuts(EdgeMaker):
     r"""Cuts on pairs of hits on allowed pairs of layers.
 
     As in "Charged particle tracking via edge-classifying interaction networks" (`arXiv:2103.16701
@@ -67,6 +70,8 @@ class LayerPairCuts:
         >>> cuts.phi_slope_max, cuts.z0_max
         (0.0011, 160.0)
     """
+
+    kind: ClassVar[str] = "layer-pairs"
 
     phi_slope_max: float | None
     z0_max: float | None
@@ -137,6 +142,19 @@ class LayerPairCuts:
         """The layers, with the pairs that are allowed."""
         found = geometry(self.layers)
         return found if self.pairs is None else replace(found, pairs=self.pairs)
+
+    @property
+    def allowed_pairs(self) -> tuple[tuple[int, int], ...]:
+        """Pairs of layers that are joined."""
+        return self.geometry.pairs
+
+    def number(self, hits: EventHits, event: int) -> NDArray[np.int64]:
+        """Number the layers as the geometry does; -1 for hits on others, which take no part."""
+        return geometry(self.layers).number(hits.volume, hits.layer)
+
+    def join(self, hits: EventHits, layer: NDArray[np.int64], event: int) -> NDArray[np.int64]:
+        """Join the hits on allowed pairs of layers that pass the cuts, (2, E)."""
+        return join_event(hits, layer, self.geometry, lambda inner, outer: self)
 
     def keep(
         self,

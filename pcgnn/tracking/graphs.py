@@ -199,6 +199,46 @@ class HitGraphs(Sequence[HitGraph]):
             chosen[graph.hit_index.cpu().numpy() + self.offsets[int(graph.event)]] = True
         return chosen
 
+    def filter(self, scores: Any, threshold: float) -> HitGraphs:
+        """Keep the edges above a score, with all hits.
+
+        The number of all true edges stays what it was, so that reports of the graphs that are left
+        count what was lost here as lost in construction. Of undirected graphs an edge stays in both
+        directions if the mean of its two scores passes.
+
+        Args:
+            scores: what :func:`pcgnn.predict` returns for these graphs.
+            threshold: edges with ``score >= threshold`` are kept.
+
+        Raises:
+            ConfigError: the threshold is not finite.
+            DataError: scores of other graphs, or scores that are not finite.
+
+        Example:
+            >>> graphs = graphs.filter(pcgnn.predict(filter_result, graphs), 0.05)  # doctest: +SKIP
+        """
+        if not np.isfinite(threshold):
+            raise ConfigError(f"threshold = {threshold!r} must be a finite number")
+        found = GraphScores.of(scores, [int(graph.edge_index.shape[1]) for graph in self.graphs])
+        if not np.isfinite(found.values).all():
+            raise DataError("some scores are NaN or infinite", remedy="look at the network")
+        kept = []
+        for number, graph in enumerate(self.graphs):
+            score = torch.as_tensor(found[number])
+            if self.description.get("undirected"):
+                score = score.reshape(2, -1).mean(0).repeat(2)
+            passed = (score >= threshold).to(graph.edge_index.device)
+            other = copy.copy(graph)
+            other.edge_index = graph.edge_index[:, passed]
+            for name in ("edge_attr", "y", "edge_mask"):
+                if name in graph:
+                    other[name] = graph[name][passed]
+            kept.append(other)
+        description = dict(self.description)
+        description["edges"] = f"{description['edges']}; score >= {threshold:g}"
+        description["filters"] = [*description.get("filters", []), float(threshold)]
+        return HitGraphs(kept, description, self.provenance, self.offsets)
+
     def report(self, scores: Any, *, threshold: float = 0.5, level: float = 0.6827) -> EdgeReport:
         """Judge the edges: construction, classifier and cumulative efficiency, purity.
 

@@ -12,15 +12,15 @@ memory: the edges kept plus one block of candidates.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pcgnn.tracking.cuts import LayerPairCuts
 from pcgnn.tracking.geometry import Crossing
 from pcgnn.tracking.windows import Extent, along_cylinder, along_disk
 
-__all__ = ["LayerHits", "join_layers"]
+__all__ = ["LayerHits", "PairCuts", "join_layers"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -32,6 +32,33 @@ _STRIPS = 24
 _BLOCK = 1 << 15
 # Windows are widened by this, far above rounding: what is tested decides, not the window.
 _SLACK = 1e-9
+
+
+class PairCuts(Protocol):
+    """Cuts on pairs of hits of two layers.
+
+    ``keep`` may be tighter than the four numbers, which bound where partners are looked for; they
+    are as in :class:`pcgnn.tracking.LayerPairCuts`.
+    """
+
+    @property
+    def phi_slope_max(self) -> float | None:
+        """Largest slope of the azimuth, 1/mm; None for no cut."""
+
+    @property
+    def z0_max(self) -> float | None:
+        """Largest distance along the beam axis, mm; None for no cut."""
+
+    @property
+    def eta_max(self) -> float | None:
+        """Largest pseudorapidity of either hit; None for no cut."""
+
+    @property
+    def dr_max(self) -> float | None:
+        """Largest distance in pseudorapidity and azimuth; None for no cut."""
+
+    def keep(self, r1: Array, z1: Array, dr: Array, dphi: Array, dz: Array) -> NDArray[np.bool_]:
+        """Whether pairs pass, from radius and z of the inner hits and the differences, (E,)."""
 
 
 class LayerHits:
@@ -88,7 +115,7 @@ class _Strips:
 
 
 def join_layers(
-    inner: LayerHits, outer: LayerHits, cuts: LayerPairCuts, crossing: Crossing | None = None
+    inner: LayerHits, outer: LayerHits, cuts: PairCuts, crossing: Crossing | None = None
 ) -> tuple[Index, Index]:
     """Find the pairs of hits that pass the cuts.
 
@@ -124,7 +151,7 @@ def join_layers(
 
 
 def _candidates(
-    inner: LayerHits, outer: LayerHits, strips: _Strips, cuts: LayerPairCuts
+    inner: LayerHits, outer: LayerHits, strips: _Strips, cuts: PairCuts
 ) -> Iterator[tuple[Index, Index]]:
     """Blocks of (row in ``inner``, row in ``strips``) that may pass."""
     low, high = _reach(inner, outer, strips, cuts)
@@ -150,7 +177,7 @@ def _candidates(
 
 
 def _reach(
-    inner: LayerHits, outer: LayerHits, strips: _Strips, cuts: LayerPairCuts
+    inner: LayerHits, outer: LayerHits, strips: _Strips, cuts: PairCuts
 ) -> tuple[Array, Array]:
     """Range along the outer layer that each inner hit can reach."""
     if cuts.z0_max is None:
@@ -169,7 +196,7 @@ def _half_width(
     inner: LayerHits,
     outer: LayerHits,
     strips: _Strips,
-    cuts: LayerPairCuts,
+    cuts: PairCuts,
 ) -> Array:
     """Largest difference in azimuth for a hit and a strip."""
     if cuts.phi_slope_max is None:
@@ -203,7 +230,7 @@ def _crosses(r1: Array, z1: Array, dr: Array, dz: Array, crossing: Crossing) -> 
 
 
 def _eta_cuts(
-    r1: Array, z1: Array, dr: Array, dphi: Array, dz: Array, cuts: LayerPairCuts
+    r1: Array, z1: Array, dr: Array, dphi: Array, dz: Array, cuts: PairCuts
 ) -> NDArray[np.bool_]:
     eta1, eta2 = np.arcsinh(z1 / r1), np.arcsinh((z1 + dz) / (r1 + dr))
     passed = np.ones(r1.shape, dtype=bool)

@@ -3,6 +3,8 @@
 ``same_particle``
     both hits stem from one particle and lie on an allowed pair of layers (the definition of
     2103.16701). Modules that overlap give a particle several hits on a layer, and all pairs count.
+    Where edges are not bound to pairs of layers, all pairs of hits of the particle are true, also
+    those on one layer.
 ``consecutive``
     the two hits follow each other along their particle, on whatever two different layers.
 """
@@ -51,7 +53,7 @@ def sequence(particle: Index, along: NDArray[np.floating | np.integer]) -> Index
 
 
 def is_true(
-    source: Index, target: Index, particle: Index, place: Index | None
+    source: Index, target: Index, particle: Index, place: Index | None, layer: Index
 ) -> NDArray[np.bool_]:
     """Which edges are true.
 
@@ -60,19 +62,21 @@ def is_true(
         target: outer hits of the edges.
         particle: particle of each hit, 0 for none.
         place: :func:`sequence` for ``consecutive``, None for ``same_particle``.
+        layer: layer of each hit.
 
-    **Shapes:** (E,), (E,), (N,), (N,) -> (E,)
+    **Shapes:** (E,), (E,), (N,), (N,), (N,) -> (E,)
     """
     true: NDArray[np.bool_] = (particle[source] == particle[target]) & (particle[source] > 0)
     if place is not None:
         true &= np.abs(place[target] - place[source]) == 1
+        true[true] = layer[source[true]] != layer[target[true]]
     return true
 
 
 def count_true(
     particle: Index,
     layer: Index,
-    pairs: tuple[tuple[int, int], ...],
+    pairs: tuple[tuple[int, int], ...] | None,
     place: Index | None,
     counted: NDArray[np.bool_],
 ) -> int:
@@ -81,7 +85,7 @@ def count_true(
     Args:
         particle: particle of each hit, 0 for none.
         layer: layer of each hit.
-        pairs: allowed pairs of layers, for ``same_particle``.
+        pairs: allowed pairs of layers, for ``same_particle``; None for all pairs of hits.
         place: :func:`sequence` for ``consecutive``, None for ``same_particle``.
         counted: hits whose particles count (pT floor).
 
@@ -96,6 +100,9 @@ def count_true(
         same = particle[order[1:]] == particle[order[:-1]]
         return int(np.count_nonzero(same & (layer[order[1:]] != layer[order[:-1]])))
     _, number = np.unique(particle, return_inverse=True)
+    if pairs is None:
+        count = np.bincount(number)
+        return int((count * (count - 1) // 2).sum())
     layers = int(layer.max()) + 1
     # hits of each particle on each layer: the pairs are products of these numbers
     hits = np.bincount(number * layers + layer, minlength=(int(number.max()) + 1) * layers)

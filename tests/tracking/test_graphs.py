@@ -264,6 +264,23 @@ def test_damaged_hits_are_refused_with_their_place() -> None:
         build_graphs(volumeless, LayerPairCuts.for_pt(1.0))
 
 
+def test_hits_on_unknown_layers_are_left_out_and_never_all_of_them() -> None:
+    hits = events(2, particles=20, seed=3)
+    barrel = LayerGeometry("barrel", {(8, 2): 0, (8, 4): 1}, ((0, 1),))
+    graphs = build_graphs(hits, LayerPairCuts(2e-3, 150.0, layers=barrel))
+    for event, graph in zip(hits, graphs, strict=True):
+        known = (np.asarray(event.hit.volume) == 8) & np.isin(np.asarray(event.hit.layer), (2, 4))
+        assert graph.hit_index.tolist() == np.flatnonzero(known).tolist()
+        assert 0 < graph.num_nodes < len(event.hit)
+    elsewhere = LayerGeometry("elsewhere", {(30, 2): 0, (30, 4): 1}, ((0, 1),))
+    with pytest.raises(DataError, match=r"none of the \d+ hits.*elsewhere.*hit\.layer"):
+        build_graphs(hits, LayerPairCuts(2e-3, 150.0, layers=elsewhere))
+    with pytest.raises(DataError, match="no events"):
+        build_graphs(hits[:0], LayerPairCuts.for_pt(1.0))
+    with pytest.raises(ConfigError, match="joined by str"):
+        build_graphs(hits, "layer-pairs")  # type: ignore[arg-type]
+
+
 def test_tables_and_geometries() -> None:
     published = {0.5: (0.0085, 500), 0.9: (0.0072, 375), 1.0: (0.007, 350), 1.5: (0.006, 275)}
     for pt, (slope, z0) in published.items():
