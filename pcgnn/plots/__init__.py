@@ -6,22 +6,36 @@ The style is that of mplhep, applied to these figures alone. In a notebook a fig
 
 from pcgnn.plots.binned import efficiency, rejection_vs_pt
 from pcgnn.plots.confusion import confusion
+from pcgnn.plots.edge_curves import edge_curves
+from pcgnn.plots.edge_scores import edge_scores
+from pcgnn.plots.event_display import event_display
+from pcgnn.plots.event_display_3d import event_display_3d
 from pcgnn.plots.features import features
 from pcgnn.plots.history import history
+from pcgnn.plots.hit_graph import hit_graph
 from pcgnn.plots.jets import jet_display
+from pcgnn.plots.ledger import ledger
 from pcgnn.plots.roc import roc
 from pcgnn.plots.scores import scores
 from pcgnn.plots.style import save, style
+from pcgnn.plots.track_efficiency import track_efficiency
 
 __all__ = [
     "confusion",
+    "edge_curves",
+    "edge_scores",
     "efficiency",
+    "event_display",
+    "event_display_3d",
     "features",
     "history",
+    "hit_graph",
     "jet_display",
+    "ledger",
     "rejection_vs_pt",
     "roc",
     "save",
     "scores",
     "style",
+    "track_efficiency",
 ]

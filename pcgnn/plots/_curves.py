@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pcgnn.errors import DataError
-from pcgnn.metrics import ClassReport, RocCurve, TaggingReport
+from pcgnn.metrics import ClassReport, EdgeReport, RocCurve, TaggingReport, WorkingPoint
 
 __all__ = ["Curve", "curves", "named"]
+
+_KINDS = (TaggingReport, ClassReport, EdgeReport, RocCurve)
 
 
 class Curve(NamedTuple):
@@ -17,6 +19,19 @@ class Curve(NamedTuple):
     name: str
     roc: RocCurve
     signal_efficiencies: tuple[float, ...]
+    thresholds: tuple[float, ...] = ()
+
+    def marks(self, signal_efficiencies: Sequence[float] | None) -> list[WorkingPoint]:
+        """The working points to mark.
+
+        Args:
+            signal_efficiencies: where; None takes those of the report.
+        """
+        chosen = self.signal_efficiencies if signal_efficiencies is None else signal_efficiencies
+        points = [self.roc.at(efficiency) for efficiency in chosen]
+        if signal_efficiencies is None:
+            points += [self.roc.at_threshold(threshold) for threshold in self.thresholds]
+        return points
 
 
 def named(source: object, kind: type | tuple[type, ...]) -> dict[str, object]:
@@ -45,11 +60,11 @@ def curves(source: object, signal: str | None) -> list[Curve]:
     """ROC curves of reports; one with more than two classes gives one for each, if not chosen.
 
     Args:
-        source: a report, class report or ROC curve, or a mapping of them.
+        source: a report, class report, edge report or ROC curve, or a mapping of them.
         signal: the signal class of reports.
     """
     found = []
-    for name, item in named(source, (TaggingReport, ClassReport, RocCurve)).items():
+    for name, item in named(source, _KINDS).items():
         if isinstance(item, TaggingReport):
             several = signal is None and not item.is_binary
             for part in item.one_vs_rest.values() if several else [item.of(signal)]:
@@ -58,6 +73,8 @@ def curves(source: object, signal: str | None) -> list[Curve]:
         elif isinstance(item, ClassReport):
             points = tuple(p.requested for p in item.working_points if p.requested is not None)
             found.append(Curve(name or item.name, item.roc, points))
+        elif isinstance(item, EdgeReport):
+            found.append(Curve(name, item.roc, (), (item.threshold,)))
         elif isinstance(item, RocCurve):
             found.append(Curve(name, item, ()))
     return found

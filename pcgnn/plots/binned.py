@@ -15,7 +15,7 @@ from pcgnn.plots._curves import named
 from pcgnn.plots.labels import REJECTION, axis_label
 from pcgnn.plots.style import axes_or_new, colour, set_title, style
 
-__all__ = ["efficiency", "rejection_vs_pt"]
+__all__ = ["draw_efficiency", "efficiency", "rejection_vs_pt"]
 
 
 def _points(
@@ -30,9 +30,12 @@ def _points(
 
     Returns the finite values and upper ends, for the range of the axis.
     """
-    width = np.diff(edges)
+    # the middle of a bin is where it looks to be, on a logarithmic axis as well
+    scale = ax.xaxis.get_transform()
+    ends = scale.transform(edges)
     offset = 0.0 if of == 1 else (number - (of - 1) / 2) * 0.5 / of
-    centre = (edges[:-1] + edges[1:]) / 2 + offset * width
+    middle = (ends[:-1] + ends[1:]) / 2 + offset * np.diff(ends)
+    centre = np.asarray(scale.inverted().transform(middle), np.float64)
     value = np.array([each.value for each in estimates])
     down = np.array([each.error_down for each in estimates])
     up = np.array([each.error_up for each in estimates])
@@ -60,6 +63,24 @@ def _points(
     ax.hlines(value[limit], edges[:-1][limit], edges[1:][limit], color=hue, linewidth=1.6)
     ends = np.concatenate([value, (value + np.where(limit, 0, up))])
     return [float(y) for y in ends[np.isfinite(ends)]]
+
+
+def draw_efficiency(ax: Axes, series: Mapping[str, object], *, entries: str) -> None:
+    """Points with bars of several efficiencies; set the scale of the axes before.
+
+    Args:
+        ax: the axes.
+        series: binned efficiencies by name.
+        entries: what is counted, for the legend.
+    """
+    for number, (name, item) in enumerate(series.items()):
+        assert isinstance(item, BinnedEfficiency)  # checked by named()
+        total = sum(each.total or 0 for each in item.efficiency)
+        text = f"{name} ({total:,} {entries})" if name else f"{total:,} {entries}"
+        _points(ax, item.edges, item.efficiency, number, len(series), text)
+        if number == 0:
+            ax.set_xlim(item.edges[0], item.edges[-1])
+            ax.set_xlabel(axis_label(item.name, item.unit))
 
 
 def rejection_vs_pt(
@@ -134,18 +155,9 @@ def efficiency(
     series = named(binned, BinnedEfficiency)
     with style():
         figure, ax = axes_or_new(ax)
-        first: BinnedEfficiency | None = None
-        for number, (name, item) in enumerate(series.items()):
-            assert isinstance(item, BinnedEfficiency)  # checked by named()
-            first = first or item
-            totals = [each.total or 0 for each in item.efficiency]
-            text = f"{name} ({sum(totals):,} entries)".strip()
-            _points(ax, item.edges, item.efficiency, number, len(series), text)
+        draw_efficiency(ax, series, entries="entries")
         ax.axhline(1.0, color="0.6", linestyle=":", linewidth=1.2)
         ax.set_ylim(0, 1.25)
-        if first is not None:
-            ax.set_xlim(first.edges[0], first.edges[-1])
-            ax.set_xlabel(axis_label(first.name, first.unit))
         ax.set_ylabel(label)
         ax.legend(loc="upper right")
         set_title(ax, title)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SIGNAL_EFFICIENCY", "axis_label", "feature_label", "with_unit"]
+__all__ = ["SIGNAL_EFFICIENCY", "axis_label", "feature_label", "typeset", "with_unit"]
 
 SIGNAL_EFFICIENCY = r"Signal efficiency $\varepsilon_S$"
 REJECTION = r"Background rejection $1/\varepsilon_B$"
@@ -14,6 +14,13 @@ _JET = {
     "jet_mass": ("Jet mass", "GeV"),
     "jet_energy": ("Jet energy", "GeV"),
     "n_particles": ("Particles per jet", ""),
+}
+
+_TRACK = {  # quantities of true particles in track reports
+    "pt": (r"Particle $p_T$", "GeV"),
+    "eta": (r"Particle $\eta$", ""),
+    "vertex_radius": ("Production radius", "mm"),
+    "hits": ("Hits of the particle", ""),
 }
 
 # Keyed by expression, because that is what a feature is; its name is free.
@@ -51,6 +58,21 @@ def with_unit(label: str, unit: str) -> str:
     return f"{label} [{unit}]" if unit else label
 
 
+def typeset(words: str) -> str:
+    r"""Cuts as reports print them, with the symbols of a figure.
+
+    Args:
+        words: for instance `pT >= 1 GeV, |eta| < 4`.
+
+    Example:
+        >>> typeset("pT >= 1 GeV, |eta| < 4")
+        '$p_T$ $\\geq$ 1 GeV, $|\\eta|$ < 4'
+    """
+    for plain, symbol in (("pT", "$p_T$"), (">=", r"$\geq$"), ("|eta|", r"$|\eta|$")):
+        words = words.replace(plain, symbol)
+    return words
+
+
 def axis_label(name: str, unit: str | None = None) -> str:
     """The label of a quantity: its symbol if it is known, otherwise its name.
 
@@ -64,7 +86,7 @@ def axis_label(name: str, unit: str | None = None) -> str:
         >>> axis_label("tau21")
         'tau21'
     """
-    label, known = _JET.get(name) or _EXPRESSION.get(name) or (name, "")
+    label, known = _JET.get(name) or _TRACK.get(name) or _EXPRESSION.get(name) or (name, "")
     return with_unit(label, known if unit is None else unit)
 
 

@@ -9,14 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from pcgnn.metrics import ClassReport, Estimate, RocCurve, TaggingReport
+from pcgnn.metrics import ClassReport, EdgeReport, RocCurve, TaggingReport, WorkingPoint
 from pcgnn.plots._curves import Curve, curves
 from pcgnn.plots.labels import REJECTION, SIGNAL_EFFICIENCY
 from pcgnn.plots.style import axes_or_new, colour, set_title, style
 
 __all__ = ["roc"]
 
-Drawable = TaggingReport | ClassReport | RocCurve
+Drawable = TaggingReport | ClassReport | EdgeReport | RocCurve
 
 
 def _draw_curve(ax: Axes, curve: Curve, colour_: str, grid: np.ndarray) -> float:
@@ -40,12 +40,9 @@ def _draw_curve(ax: Axes, curve: Curve, colour_: str, grid: np.ndarray) -> float
     return float(max(known.max(initial=1.0), points.rejection_lower.max()))
 
 
-def _mark(
-    ax: Axes, curve: Curve, efficiencies: Sequence[float], colour_: str, in_legend: bool
-) -> None:
+def _mark(ax: Axes, points: Sequence[WorkingPoint], colour_: str, in_legend: bool) -> None:
     """Working points with counting errors; an arrow where only a lower limit is known."""
-    for efficiency in efficiencies:
-        point = curve.roc.at(efficiency)
+    for point in points:
         rejection = point.rejection
         x = point.signal_efficiency.value
         up = 0.0 if rejection.is_lower_limit else rejection.error_up
@@ -69,13 +66,17 @@ def _mark(
             markersize=7,
             elinewidth=1.6,
             zorder=5,
-            label=_describe(efficiency, rejection) if in_legend else None,
+            label=_describe(point) if in_legend else None,
         )
 
 
-def _describe(efficiency: float, rejection: Estimate) -> str:
-    relation = "" if rejection.is_lower_limit else "= "
-    return rf"$\varepsilon_S$ = {efficiency:g}: $1/\varepsilon_B$ {relation}{rejection}"
+def _describe(point: WorkingPoint) -> str:
+    relation = "" if point.rejection.is_lower_limit else "= "
+    if point.requested is not None:
+        where = rf"$\varepsilon_S$ = {point.requested:g}"
+    else:  # a threshold was given: the efficiency is a result as well
+        where = rf"score $\geq$ {point.threshold:.3g}: $\varepsilon_S$ = {point.signal_efficiency}"
+    return rf"{where}: $1/\varepsilon_B$ {relation}{point.rejection}"
 
 
 def roc(
@@ -93,7 +94,7 @@ def roc(
     the line stops and the band shows the lower limit alone.
 
     Args:
-        report: a report, class report or ROC curve, or several by name.
+        report: a report, class report, edge report or ROC curve, or several by name.
         ax: axes to draw on; None makes a figure.
         signal: signal class of reports with more than two; None draws every class against the
             rest.
@@ -115,11 +116,8 @@ def roc(
         highest = 10.0
         for number, curve in enumerate(found):
             highest = max(highest, _draw_curve(ax, curve, colour(number), grid))
-            marks = (
-                curve.signal_efficiencies if signal_efficiencies is None else signal_efficiencies
-            )
             # With several curves the numbers belong in a table, see metrics.compare.
-            _mark(ax, curve, marks, colour(number), in_legend=len(found) == 1)
+            _mark(ax, curve.marks(signal_efficiencies), colour(number), in_legend=len(found) == 1)
         ax.plot(grid, 1 / grid, color="0.45", linestyle=":", label="random guess")
         ax.set_yscale("log")
         ax.set_xlim(minimum_efficiency, 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,19 @@ from pcgnn.metrics import TaggingReport, tagging_report
 from pcgnn.plots._histogram import draw_shape
 from pcgnn.plots.style import axes_or_new, colour, set_title, style
 
-__all__ = ["scores"]
+__all__ = ["draw_scores", "score_edges", "scores"]
 
 
-def _edges(score: NDArray[np.float64], bins: ArrayLike) -> NDArray[np.float64]:
+def score_edges(score: NDArray[np.float64], bins: ArrayLike) -> NDArray[np.float64]:
+    """Bin edges: those given, or a number of equal bins over the scores.
+
+    Args:
+        score: all scores.
+        bins: rising edges, or a number of bins.
+
+    Raises:
+        ConfigError: neither.
+    """
     given = np.asarray(bins, np.float64)
     if given.ndim == 1 and len(given) > 1 and (np.diff(given) > 0).all():
         return given
@@ -29,6 +39,51 @@ def _edges(score: NDArray[np.float64], bins: ArrayLike) -> NDArray[np.float64]:
         low, high = (float(end) for end in np.quantile(score, [0.001, 0.999]))
         high = high if high > low else low + 1.0
     return np.linspace(low, high, int(given) + 1)
+
+
+def draw_scores(
+    ax: Axes,
+    series: Sequence[tuple[str, NDArray[np.float64], NDArray[np.float64] | None]],
+    edges: NDArray[np.float64],
+    *,
+    entries: str,
+    log: bool,
+    threshold: float | None,
+) -> None:
+    """Shapes of several classes on the same axes, with legend and limits.
+
+    Args:
+        ax: the axes.
+        series: name, scores and weights (or None) of each class.
+        edges: bin edges.
+        entries: what is counted, for instance jets.
+        log: logarithmic vertical axis.
+        threshold: a cut to mark; None for none.
+    """
+    for number, (name, values, weight) in enumerate(series):
+        if values.size:
+            text = f"{name} ({values.size:,} {entries})"
+            draw_shape(ax, values, edges, weight, colour(number), text)
+    if threshold is not None:
+        ax.axvline(
+            threshold,
+            color="0.3",
+            linestyle="--",
+            linewidth=1.3,
+            label=f"threshold {threshold:.3g}",
+        )
+    if log:
+        ax.set_yscale("log")
+    else:
+        ax.set_ylim(bottom=0)
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high**1.0 * (high / low) ** 0.35 if log else high * 1.3)
+    ax.set_xlim(edges[0], edges[-1])
+    width = np.diff(edges)
+    share = f"Fraction of {entries}"
+    same = np.allclose(width, width[0])
+    ax.set_ylabel(f"{share} / {width[0]:.3g}" if same else f"{share} per bin")
+    ax.legend(loc="upper center", ncols=2 if len(series) > 2 else 1)
 
 
 def scores(
@@ -69,35 +124,15 @@ def scores(
     score = report.score
     if score.ndim == 2:
         score = score[:, report.classes.index(part.name)]
-    edges = _edges(score, bins)
+    series = []
+    for label, name in enumerate(report.classes):
+        mask = report.y == label
+        weight = None if report.weight is None else report.weight[mask]
+        series.append((name, score[mask], weight))
     with style():
         figure, ax = axes_or_new(ax)
-        for label, name in enumerate(report.classes):
-            mask = report.y == label
-            if not mask.any():
-                continue
-            weight = None if report.weight is None else report.weight[mask]
-            text = f"{name} ({int(mask.sum()):,} jets)"
-            draw_shape(ax, score[mask], edges, weight, colour(label), text)
-        if threshold and given:
-            ax.axvline(
-                report.threshold,
-                color="0.3",
-                linestyle="--",
-                linewidth=1.3,
-                label=f"threshold {report.threshold:g}",
-            )
-        if log:
-            ax.set_yscale("log")
-        else:
-            ax.set_ylim(bottom=0)
-        low, high = ax.get_ylim()
-        ax.set_ylim(low, high**1.0 * (high / low) ** 0.35 if log else high * 1.3)
-        ax.set_xlim(edges[0], edges[-1])
+        cut = report.threshold if threshold and given else None
+        draw_scores(ax, series, score_edges(score, bins), entries="jets", log=log, threshold=cut)
         ax.set_xlabel(f"Score of {part.name!r}" if not report.is_binary else "Signal score")
-        width = np.diff(edges)
-        same = np.allclose(width, width[0])
-        ax.set_ylabel(f"Fraction of jets / {width[0]:.3g}" if same else "Fraction of jets per bin")
-        ax.legend(loc="upper center", ncols=2 if len(report.classes) > 2 else 1)
         set_title(ax, title)
     return figure

@@ -271,6 +271,24 @@ def test_bins_hold_the_right_particles() -> None:
     assert radius.unit == "mm"
 
 
+@pytest.mark.parametrize("rule", ["atlas", "one_way", "two_way"])
+def test_duplicates_per_particle_in_bins_add_up(rule: str) -> None:
+    data = sample(5, events=6, shared=True)
+    report = track_report(data.hits, data.lists, rule=rule, matching_fraction=0.3)
+    edges = [0.9, 1.5, 3.0, 10.0]
+    binned = report.vs("pt", edges, of="duplicate_rate")
+    assert report.duplicate_rate.passed
+    assert sum(each.passed for each in binned.efficiency) == report.duplicate_rate.passed
+    assert sum(each.total for each in binned.efficiency) == report.duplicate_rate.total
+    inside = (report.particles.pt >= 1.5) & (report.particles.pt < 3.0)
+    matches = report.particles.matches[inside]
+    extra, found = int((matches - 1)[matches > 0].sum()), int((matches > 0).sum())
+    middle = binned.efficiency[1]
+    assert (middle.passed, middle.total) == (extra, found)
+    low, high = clopper_pearson(extra, extra + found)
+    assert middle.interval == pytest.approx((low / (1 - low), high / (1 - high)))
+
+
 def test_text_states_every_choice() -> None:
     report = track_report(
         golden_hits(),

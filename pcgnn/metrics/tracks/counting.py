@@ -12,7 +12,7 @@ from pcgnn.metrics.estimate import Estimate
 from pcgnn.metrics.tracks.matching import Matching
 from pcgnn.metrics.tracks.rules import MatchRule
 
-__all__ = ["STATUS", "Counted", "count"]
+__all__ = ["STATUS", "Counted", "count", "extra_per_unique"]
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -143,12 +143,18 @@ def _pairs(
         matches,
         estimate_from_sums(found, int(selected.sum()), level=level),
         estimate_from_sums(fakes, int(long.sum()), level=level),
-        _extra_per_unique(int(matches.sum()) - found, found, level),
+        extra_per_unique(int(matches.sum()) - found, found, level),
     )
 
 
-def _extra_per_unique(extra: int, unique: int, level: float) -> Estimate:
-    """Further matches per particle found; can exceed 1, so the share of all is what has counts."""
+def extra_per_unique(extra: int, unique: int, level: float) -> Estimate:
+    """Further matches per particle found; can exceed 1, so the share of all is what has counts.
+
+    Args:
+        extra: matches beyond the first of each particle.
+        unique: particles found.
+        level: confidence level of the interval.
+    """
     share = estimate_from_sums(extra, extra + unique, level=level)
     if unique == 0:
         return Estimate(float("nan"), 0.0, float("inf"), extra, unique, level=level)

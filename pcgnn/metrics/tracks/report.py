@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pcgnn.errors import ConfigError, DataError
-from pcgnn.metrics.binned import BinnedEfficiency, efficiency_vs
+from pcgnn.metrics.binned import BinnedEfficiency, assign_bins, efficiency_vs
 from pcgnn.metrics.counting import estimate_from_sums
 from pcgnn.metrics.estimate import Estimate
-from pcgnn.metrics.tracks.counting import STATUS
+from pcgnn.metrics.tracks.counting import STATUS, extra_per_unique
 from pcgnn.metrics.tracks.rules import MatchRule
 
 __all__ = ["FoundTracks", "SelectedParticles", "TrackReport"]
@@ -170,6 +170,7 @@ class TrackReport:
             bins: rising edges, or a number of bins of equal population.
             of: `"efficiency"`, `"particle_efficiency"`, `"fake_rate"` or `"duplicate_rate"`.
                 Rates over tracks use the majority particle; tracks without one are in no bin.
+                The duplicate rate of `atlas`, `one_way` and `two_way` is per particle found.
 
         Raises:
             ConfigError: an unknown name, or bad bins.
@@ -188,13 +189,15 @@ class TrackReport:
         rates = ("efficiency", "particle_efficiency", "fake_rate", "duplicate_rate")
         if of not in rates:
             raise ConfigError(f"of={of!r}", remedy=f"choose one of {list(rates)}")
+        extra = of == "duplicate_rate" and self.rule.family == "pairs"
         over_tracks = of.endswith("rate") or (of == "efficiency" and self.rule.name == "lhc")
+        over_tracks = over_tracks and not extra
         level = self.efficiency.level
         if not over_tracks:
             values = np.asarray(getattr(self.particles, variable), np.float64)
             passed = self.particles.matched
         else:
-            if variable == "hits" or (of == "duplicate_rate" and self.rule.family == "pairs"):
+            if variable == "hits":
                 raise ConfigError(f"{of} vs {variable} is not defined for {self.rule.name!r}")
             wanted = {"efficiency": (1, 2), "fake_rate": (3,), "duplicate_rate": (2,)}[of]
             counted = self.tracks.counted
@@ -208,6 +211,8 @@ class TrackReport:
             )
         if not over_tracks and not known.all():
             raise DataError(f"{variable}: {int((~known).sum())} selected particles have NaN")
+        if extra:
+            return self._extra_matches_vs(variable, values, bins)
         binned = efficiency_vs(
             passed[known], values[known], bins, name=variable, unit=_UNITS[variable], level=level
         )
@@ -215,6 +220,20 @@ class TrackReport:
         return BinnedEfficiency(
             binned.edges, binned.efficiency, binned.name, binned.unit, binned.outside + missing
         )
+
+    def _extra_matches_vs(
+        self, variable: str, values: FloatArray, bins: ArrayLike
+    ) -> BinnedEfficiency:
+        """Matches beyond the first per particle found, in bins of the particles."""
+        edges, index = assign_bins(values, bins, len(self.particles), variable)
+        inside, matches = index >= 0, self.particles.matches
+        size = len(edges) - 1
+        found = np.bincount(index[inside], matches[inside] > 0, size).astype(np.int64)
+        all_matches = np.bincount(index[inside], matches[inside], size).astype(np.int64)
+        counts = zip((all_matches - found).tolist(), found.tolist(), strict=True)
+        estimates = tuple(extra_per_unique(*pair, self.efficiency.level) for pair in counts)
+        outside = int((~inside).sum())
+        return BinnedEfficiency(edges, estimates, variable, _UNITS[variable], outside)
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON: everything but the single particles and tracks."""
