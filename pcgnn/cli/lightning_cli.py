@@ -11,6 +11,12 @@ import yaml
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
+from pcgnn.cli.hit_reports import (
+    is_hit_graphs,
+    keep_best_threshold,
+    test_text,
+    validation_text,
+)
 from pcgnn.errors import CheckpointError, ConfigError, PcgnnError
 from pcgnn.training import AtomicCheckpointIO, FitResult, RunOptions
 from pcgnn.training.callbacks.run_checkpoint import BEST
@@ -94,13 +100,32 @@ class PcgnnCLI(LightningCLI):
             default=True,
             help="let glibc keep freed memory (Linux, CPU): up to twice as fast",
         )
+        parser.add_argument(
+            "--efficiency",
+            type=float,
+            default=0.98,
+            help="edges of hit graphs: share of the true edges in the graphs of the validation "
+            "part that the threshold keeps; fit writes the threshold into best.ckpt",
+        )
+        parser.add_argument(
+            "--method",
+            type=str,
+            default="components",
+            help="edges of hit graphs: how test builds tracks, components or walkthrough",
+        )
 
     def _parse_ckpt_path(self) -> None:
         # Lightning would take arguments of the model from the file; ours come from elsewhere.
         return
 
     def before_instantiate_classes(self) -> None:
-        """Prepares the process."""
+        """Prepares the process and looks at what is used only after the training."""
+        self.efficiency = float(self._get(self.config, "efficiency"))
+        if not 0 < self.efficiency <= 1:
+            raise ConfigError(
+                f"efficiency = {self.efficiency} must be above 0 and at most 1",
+                remedy="give the wanted share of the true edges, e.g. 0.98",
+            )
         if self._get(self.config, "tune_allocator"):
             from pcgnn.ops import tune_allocator
 
@@ -171,7 +196,7 @@ class PcgnnCLI(LightningCLI):
         self.datamodule.load()
         text = self._parser(self.subcommand).dump(self.config[str(self.subcommand)], format="yaml")
         settings = yaml.safe_load(text)
-        for name in ("run", "ckpt_path", "tune_allocator", "data"):
+        for name in ("run", "ckpt_path", "tune_allocator", "data", "efficiency", "method"):
             settings.pop(name, None)
         for name in ("default_root_dir", "enable_progress_bar", "logger"):
             settings.get("trainer", {}).pop(name, None)
@@ -204,18 +229,23 @@ class PcgnnCLI(LightningCLI):
         self.result = fit_result(self.trainer, model, run)
         if self.trainer.is_global_zero:
             _draw_history(self.result, run)
+            if text := keep_best_threshold(self.result, datamodule.val, self.efficiency):
+                print(text)
 
     def validate(self, model: Any, datamodule: Any = None, ckpt_path: Any = None, **_: Any) -> None:
-        """Prints loss, accuracy and AUC of the validation part."""
+        """Prints loss, accuracy and AUC of the validation part; of edges a report."""
         path = self._checkpoint(ckpt_path)
         numbers = self.trainer.validate(
             model, datamodule=datamodule, ckpt_path=str(path), verbose=False
         )
         for name, value in numbers[0].items():
             print(f"{name:<14} {value:.5f}")
+        if is_hit_graphs(datamodule.val) and model.kind == "edges":
+            print()
+            print(validation_text(path, datamodule.val, self.efficiency))
 
     def test(self, model: Any, datamodule: Any = None, ckpt_path: Any = None, **_: Any) -> None:
-        """Prints the tagging report of the test part."""
+        """Prints the report of the test part: of taggers, of edges and tracks, or of hits."""
         from pcgnn.metrics import tagging_report
         from pcgnn.training import predict
 
@@ -224,6 +254,10 @@ class PcgnnCLI(LightningCLI):
         clouds = datamodule.test
         if clouds is None:
             raise ConfigError("there is no test part", remedy="give it in split or test_files")
+        if is_hit_graphs(clouds):
+            print(f"{path}: {len(clouds)} test graphs")
+            print(test_text(path, datamodule, self.efficiency, self._get(self.config, "method")))
+            return
         report = tagging_report(
             clouds.y,
             predict(path, clouds, batch_size=datamodule.eval_batch_size),

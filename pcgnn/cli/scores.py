@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pcgnn.cli.options import Parser
+from pcgnn.cli.tracks import KINDS, add_tracking, check_tracking, predict_hits
 from pcgnn.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ def predict(words: Sequence[str]) -> int:
     parser = Parser(
         "predict",
         "Score ROOT, HDF5 or npz files and write a ROOT tree that fits them entry by entry. "
-        "What to read is taken from the checkpoint; labels are not needed.",
+        "What to read is taken from the checkpoint; labels are not needed. Models on the edges of "
+        "hit graphs find tracks in files of hits (hit_track, one label per hit), models on hits "
+        "score them (hit_score).",
     )
     parser.add_argument("-c", "--config", help="take run.directory (best.ckpt) and files from it")
     parser.add_argument("--trust", action="append", default=[], help="package named in the config")
@@ -32,17 +35,21 @@ def predict(words: Sequence[str]) -> int:
     parser.add_argument("--files", nargs="+", help="files to score")
     parser.add_argument("--output", required=True, help="for several files with {stem} in it")
     parser.add_argument("--tree", help="tree, if it is not the one of the training")
-    parser.add_argument("--no-cut", action="store_true", help="score entries outside the cut too")
-    parser.add_argument(
-        "--empty",
-        choices=("drop", "error"),
-        default="drop",
-        help="entries without particles get NaN (drop) or end the command (error)",
-    )
-    parser.add_argument("--prefix", default="score_", help="prefix of the branches")
-    parser.add_argument("--batch-size", type=int, default=512)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
+    # None where nothing is given, so that options that do not fit the checkpoint are noticed
+    group = parser.add_argument_group("models on jets")
+    group.add_argument(
+        "--no-cut", action="store_true", default=None, help="score entries outside the cut too"
+    )
+    group.add_argument(
+        "--empty",
+        choices=("drop", "error"),
+        help="entries without particles get NaN (drop, the default) or end the command (error)",
+    )
+    group.add_argument("--prefix", help="prefix of the branches; default: score_")
+    group.add_argument("--batch-size", type=int, help="jets per batch; default: 512")
+    add_tracking(parser)
     found = parser.parse_args(list(words))
     checkpoint, files = found.checkpoint, found.files
     if found.config is not None:
@@ -56,11 +63,17 @@ def predict(words: Sequence[str]) -> int:
     from pcgnn.training import load_checkpoint
 
     _check_output(found.output, len(files), found.overwrite)
+    if found.edges is not None:
+        _check_output(found.edges, len(files), found.overwrite)
     tune_allocator()
     task = load_checkpoint(checkpoint)
+    check_tracking(found, task.kind)
+    if task.kind in KINDS:
+        predict_hits(task, checkpoint, files, found)
+        return 0
     if task.kind != "classification":
         raise ConfigError(
-            f"the checkpoint is of a model that scores {task.kind} of hit graphs",
+            f"the checkpoint is of a model for {task.kind} of hit graphs",
             file=checkpoint,
             remedy="in Python: pcgnn.predict(checkpoint, build_graphs(hits, cuts))",
         )
@@ -69,8 +82,8 @@ def predict(words: Sequence[str]) -> int:
         files,
         tree=found.tree,
         use_cut=not found.no_cut,
-        empty=found.empty,
-        batch_size=found.batch_size,
+        empty=found.empty or "drop",
+        batch_size=512 if found.batch_size is None else found.batch_size,
         device=found.device,
     )
     like: Any = files if len(files) > 1 else files[0]
@@ -80,7 +93,7 @@ def predict(words: Sequence[str]) -> int:
         like=like,
         tree=prediction.tree,
         overwrite=found.overwrite,
-        prefix=found.prefix,
+        prefix="score_" if found.prefix is None else found.prefix,
     )
     for path in paths:
         print(f"{len(prediction)} jets scored -> {path}" if len(paths) == 1 else path)
