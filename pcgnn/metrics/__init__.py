@@ -16,10 +16,13 @@ from pcgnn.metrics.roc import RocCurve
 from pcgnn.metrics.tagging import tagging_report
 from pcgnn.metrics.text import compare
 from pcgnn.metrics.tracks import (
+    BinnedResolution,
     LossLedger,
     TrackReport,
+    TrackResolution,
     loss_ledger,
     track_report,
+    track_resolution,
     trackml_score,
     trackml_scores,
     trackml_weights,
@@ -29,6 +32,7 @@ from pcgnn.metrics.working_point import WorkingPoint
 __all__ = [
     "BinnedEfficiency",
     "BinnedRejection",
+    "BinnedResolution",
     "ClassReport",
     "ConfusionMatrix",
     "EdgeReport",
@@ -37,6 +41,7 @@ __all__ = [
     "RocCurve",
     "TaggingReport",
     "TrackReport",
+    "TrackResolution",
     "WorkingPoint",
     "clopper_pearson",
     "compare",
@@ -50,6 +55,7 @@ __all__ = [
     "rejection_vs",
     "tagging_report",
     "track_report",
+    "track_resolution",
     "trackml_score",
     "trackml_scores",
     "trackml_weights",

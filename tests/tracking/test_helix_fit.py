@@ -228,6 +228,19 @@ def test_hits_that_fix_no_helix() -> None:
     assert ak.num(nothing).tolist() == [0]
 
 
+def test_wrong_tracks_stay_finite() -> None:
+    rng = np.random.default_rng(11)
+    tracks = [
+        np.column_stack([rng.normal(0, 400, (size, 2)), rng.uniform(-3000, 3000, size)])
+        for size in rng.integers(3, 9, 300)
+    ]
+    fitted = fit_tracks(*hits_of(*tracks), resolution=0.05)[0]
+    for name in set(fitted.fields) - {"hit_index"}:
+        assert np.isfinite(ak.to_numpy(fitted[name])).all(), name
+    assert np.median(fitted.chi2[fitted.nhits > 3]) > 1e5
+    assert ((fitted.turn >= 0) & (fitted.turn < 2 * np.pi)).tolist() == [True] * 300
+
+
 def test_errors_and_chi2_of_the_toy_detector() -> None:
     hits = simulate_toy(25, seed=4, pile_up=3.0, noise=0.0, pt_min=0.5, scattering=False)
     layer = ak.to_numpy(ak.flatten(hits.hit.layer))
