@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,17 @@ def add_tracking(parser: argparse.ArgumentParser) -> None:
         "event (12 bytes per edge before compression, held in memory)",
     )  # fmt: skip
     group.add_argument(
+        "--field", type=float, metavar="T",
+        help="fit a helix to each track in this field along the beam (tesla) and write track_pt "
+        "(GeV), track_eta, track_phi (rad), track_d0, track_z0 (mm), track_charge, track_chi2, "
+        "track_ndf",
+    )  # fmt: skip
+    group.add_argument(
+        "--resolution", type=float, nargs="+", metavar="MM",
+        help="errors of the hits for that fit in mm: along the azimuth, the radius and z, or one "
+        "for all; default: by volume of the ACTS Generic detector",
+    )  # fmt: skip
+    group.add_argument(
         "--ideal", action="store_true", default=None,
         help="select hits by truth as the training did; files without truth are refused",
     )  # fmt: skip
@@ -64,7 +75,7 @@ def check_tracking(found: argparse.Namespace, kind: str) -> None:
         ConfigError: naming the option.
     """
     of_jets = ("no_cut", "empty", "prefix", "batch_size")
-    of_tracks = ("threshold", "method", "min_hits", "edges")
+    of_tracks = ("threshold", "method", "min_hits", "edges", "field", "resolution")
     idle: tuple[str, ...]
     if kind == "classification":
         idle, about = (*of_tracks, "ideal"), "scores jets"
@@ -129,14 +140,17 @@ def predict_hits(task: Task, checkpoint: str, files: Sequence[str], found: Any) 
         _check_method(options["method"])
         options["threshold"], chosen = _threshold(found.threshold, checkpoint)
         print(f"threshold {options['threshold']:.6g}: {chosen}")
+    fit = _fit(found.field, found.resolution)
     if selects_by_truth(description):
         _say_selection(description, bool(found.ideal))
     for file, output, edge_file in zip(files, outputs, edges, strict=True):
         hits = read_again(task, file, tree=found.tree, truth=bool(found.ideal))
+        fit(hits, np.full(int(_hits_per_event(hits).sum()), -1))  # finds mistakes before the work
         result = find_in_hits(task, hits, with_edges=edge_file is not None, **options)
         number = f"{len(hits)} events"
         if result.labels is not None:
-            write_tracks(output, result.labels, hits, overwrite=found.overwrite)
+            fitted = fit(hits, result.labels)
+            write_tracks(output, result.labels, hits, parameters=fitted, overwrite=found.overwrite)
             tracks = np.unique(result.labels[result.labels >= 0]).size
             print(f"{number}, {tracks} tracks -> {output}")
         if result.scores is not None:
@@ -310,6 +324,26 @@ def _threshold(given: float | None, checkpoint: str) -> tuple[float, str]:
         f"chosen by pcgnn fit on {kept['events']} validation events, of whose true edges "
         f"{kept['efficiency']['value']:.4f} pass; purity there {kept['purity']['value']:.4f}"
     )
+
+
+def _fit(
+    field: float | None, resolution: Sequence[float] | None
+) -> Callable[[ak.Array, NDArray[np.int64]], ak.Array | None]:
+    """What fits the tracks of some hits, or does not."""
+    if field is None:
+        if resolution is not None:
+            raise ConfigError("--resolution without a fit", remedy="give --field T, too")
+        return lambda hits, labels: None
+    from pcgnn.tracking import fit_tracks
+
+    options: dict[str, Any] = {"field": field}
+    if resolution is not None:
+        if len(resolution) not in (1, 3):
+            raise ConfigError(
+                f"--resolution has {len(resolution)} numbers", remedy="give one or three, in mm"
+            )
+        options["resolution"] = resolution[0] if len(resolution) == 1 else tuple(resolution)
+    return lambda hits, labels: fit_tracks(hits, labels, **options)
 
 
 def _check_method(method: str) -> None:

@@ -192,6 +192,32 @@ def test_predicted_tracks_are_those_of_python(folder: Path, tmp_path: Path) -> N
     assert np.array_equal(flat(lists["edge_target"]), ends[1])
 
 
+def test_helices_are_written_if_a_field_is_given(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["predict", "--checkpoint", str(folder / "run" / "best.ckpt"), "--threshold", "0.5"]
+    words += ["--files", str(folder / "hits.root"), "--output", str(tmp_path / "found.root")]
+    assert main([*words, "--field", "0"]) == 2
+    assert "bends no track" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert main([*words, "--field", "2.0"]) == 2
+    assert "no volume" in capsys.readouterr().err
+    assert main([*words, "--resolution", "0.1"]) == 2
+    assert "give --field" in capsys.readouterr().err
+    resolution = (0.01, 0.0, 0.1)
+    words += ["--resolution", *map(str, resolution)]
+    assert main([*words, "--field", "2.0"]) == 0
+    found = written(tmp_path / "found.root")
+    hits = pcgnn.read_hits(folder / "hits.root")
+    fitted = pcgnn.tracking.fit_tracks(
+        hits, flat(found["hit_track"]), field=2.0, resolution=resolution
+    )
+    assert ak.num(found["track_pt"]).tolist() == ak.num(fitted.pt).tolist()
+    assert len(flat(fitted.pt)) > 10
+    for name in ("pt", "eta", "phi", "d0", "z0", "charge"):
+        assert np.array_equal(flat(found[f"track_{name}"]), flat(fitted[name]), equal_nan=True)
+
+
 def test_truth_is_not_needed_and_not_looked_at(folder: Path, tmp_path: Path) -> None:
     words = ["predict", "--checkpoint", str(folder / "run" / "best.ckpt")]
     words += ["--files", str(folder / "hits.root"), str(folder / "plain.root")]
