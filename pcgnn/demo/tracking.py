@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import awkward as ak
 import torch
@@ -19,12 +19,17 @@ import pcgnn
 from pcgnn.demo.steps import Steps, make_folder, use_idle_cores
 from pcgnn.tracking import HitGraphs, LayerPairCuts, Method, build_graphs, find_tracks
 
+if TYPE_CHECKING:
+    from pcgnn.metrics import EdgeReport, LossLedger, TrackReport
+
 __all__ = ["main"]
 
 PT_MIN = 1.0
 ETA_MAX = 4.0
 EFFICIENCY = 0.98
 SELECTION = "ideal: pixel hits of particles with pT >= 1 GeV, no noise"
+RULE = "double_majority"
+DRAWN_PT_MIN = 3.0
 METHODS: tuple[Method, ...] = ("components", "walkthrough")
 
 
@@ -70,24 +75,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     hits, test = hits[test.events], test.compact()
     scores = pcgnn.predict(result, test)
     edges = test.report(scores, threshold=threshold)
-    text, numbers = judge(hits, test, scores, threshold)
+    outcome = judge(hits, test, scores, threshold)
 
     steps.begin("write", "Write the tracks of the test events, hit by hit, and the report")
     labels = find_tracks(test, scores, hits=hits, method="walkthrough", threshold=threshold)
     pcgnn.write_tracks(output / "tracks.root", labels, hits, overwrite=True)
 
-    steps.begin("figures", "Draw the course of the training")
-    with pcgnn.plots.style():
-        figure = pcgnn.plots.history(result)
-        pcgnn.plots.save(figure, output / "history.png", overwrite=True, dpi=120)
+    steps.begin("figures", "Draw the figures")
+    draw_figures(output, hits, labels, result, edges, outcome)
     steps.end()
     steps.seconds["all"] = time.perf_counter() - begin
-    whole = f"{edges}\n\n{text}\n"
+    whole = f"{edges}\n\n{outcome.text}\n"
     (output / "report.txt").write_text(whole, encoding="utf-8")
-    content = {"edges": edges.to_dict(), "tracks": numbers, "seconds": steps.seconds}
+    content = {"edges": edges.to_dict(), "tracks": outcome.numbers, "seconds": steps.seconds}
     (output / "report.json").write_text(json.dumps(content, indent=2))
     print(f"\n{whole}")
-    print(f"In {output.resolve()}: report.txt, report.json, tracks.root, history.png.")
+    _list_files(output)
     print(f"Done in {steps.seconds['all']:.0f} s, training {steps.seconds['train']:.0f} s.")
     return 0
 
@@ -117,19 +120,29 @@ def train_network(
     )
 
 
-def judge(
-    hits: ak.Array, test: HitGraphs, scores: Any, threshold: float
-) -> tuple[str, dict[str, Any]]:
+class Outcome(NamedTuple):
+    """What became of the tracks: as text, as numbers, and for the figures."""
+
+    text: str
+    numbers: dict[str, Any]
+    reports: dict[str, TrackReport]
+    ledger: LossLedger
+
+
+def judge(hits: ak.Array, test: HitGraphs, scores: Any, threshold: float) -> Outcome:
     """Track efficiency and fakes by two ways and three rules, and the ledger of the losses."""
     rows: list[str] = []
     numbers: dict[str, Any] = {}
+    reports: dict[str, TrackReport] = {}
     for method in METHODS:
         labels = find_tracks(test, scores, hits=hits, method=method, threshold=threshold)
-        for rule in ("double_majority", "acts", "perfect"):
+        for rule in (RULE, "acts", "perfect"):
             report = pcgnn.metrics.track_report(
                 hits, labels, rule=rule, pt_min=PT_MIN, eta_max=ETA_MAX, truth_selection=SELECTION
             )
             numbers[f"{method}, {rule}"] = report.to_dict()
+            if rule == RULE:
+                reports[method] = report
             rows.append(f"{method:<13}{rule:<17}{report.efficiency!s:>24}{report.fake_rate!s:>24}")
     ledger = pcgnn.metrics.loss_ledger(
         hits,
@@ -144,12 +157,40 @@ def judge(
     )
     numbers["ledger"] = ledger.to_dict()
     head = f"{'tracks by':<13}{'rule':<17}{'efficiency':>24}{'fake rate':>24}"
-    report = pcgnn.metrics.track_report(
-        hits,
-        labels,
-        rule="double_majority",
-        pt_min=PT_MIN,
-        eta_max=ETA_MAX,
-        truth_selection=SELECTION,
-    )
-    return "\n".join([head, "-" * len(head), *rows, "", str(report), "", str(ledger)]), numbers
+    lines = [head, "-" * len(head), *rows, "", str(reports[METHODS[-1]]), "", str(ledger)]
+    return Outcome("\n".join(lines), numbers, reports, ledger)
+
+
+def draw_figures(
+    folder: Path,
+    hits: ak.Array,
+    labels: Any,
+    result: Any,
+    edges: EdgeReport,
+    outcome: Outcome,
+) -> None:
+    """Course of the training, edges, tracks of the first test event, efficiency, losses."""
+    figures = {
+        "history.png": pcgnn.plots.history(result),
+        "edges.png": pcgnn.plots.edge_curves(edges),
+        "event.png": pcgnn.plots.event_display(hits, labels, rule=RULE, pt_min=DRAWN_PT_MIN),
+        "efficiency_pt.png": pcgnn.plots.track_efficiency(outcome.reports, "pt"),
+        "efficiency_eta.png": pcgnn.plots.track_efficiency(outcome.reports, "eta"),
+        "ledger.png": pcgnn.plots.ledger(outcome.ledger),
+    }
+    for name, figure in figures.items():
+        pcgnn.plots.save(figure, folder / name, overwrite=True, dpi=120)
+
+
+def _list_files(output: Path) -> None:
+    entries = {
+        "report.txt, report.json": "the report above, and the same with timings",
+        "history.png, edges.png": "course of the training; ROC curve and purity of the edges",
+        "event.png": f"the first test event: tracks and particles above {DRAWN_PT_MIN:g} GeV",
+        "efficiency_pt.png, efficiency_eta.png": "track efficiency and fake rate by both methods",
+        "ledger.png": "where particles were lost",
+        "tracks.root": "the tracks of the test events, hit by hit",
+    }
+    print(f"In {output.resolve()}:")
+    for name, meaning in entries.items():
+        print(f"  {name:<40}{meaning}")

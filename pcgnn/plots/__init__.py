@@ -19,6 +19,7 @@ from pcgnn.plots.roc import roc
 from pcgnn.plots.scores import scores
 from pcgnn.plots.style import save, style
 from pcgnn.plots.track_efficiency import track_efficiency
+from pcgnn.plots.track_resolution import track_resolution
 
 __all__ = [
     "confusion",
@@ -38,4 +39,5 @@ __all__ = [
     "scores",
     "style",
     "track_efficiency",
+    "track_resolution",
 ]

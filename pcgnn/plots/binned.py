@@ -15,7 +15,25 @@ from pcgnn.plots._curves import named
 from pcgnn.plots.labels import REJECTION, axis_label
 from pcgnn.plots.style import axes_or_new, colour, set_title, style
 
-__all__ = ["draw_efficiency", "efficiency", "rejection_vs_pt"]
+__all__ = ["bin_centres", "draw_efficiency", "efficiency", "rejection_vs_pt"]
+
+
+def bin_centres(ax: Axes, edges: NDArray[np.float64], number: int, of: int) -> NDArray[np.float64]:
+    """Where the points of one of several series stand: in the middle, or beside each other.
+
+    The middle of a bin is where it looks to be, on a logarithmic axis as well.
+
+    Args:
+        ax: the axes, their scale set.
+        edges: bin edges.
+        number: number of the series.
+        of: how many there are.
+    """
+    scale = ax.xaxis.get_transform()
+    ends = scale.transform(edges)
+    offset = 0.0 if of == 1 else (number - (of - 1) / 2) * 0.5 / of
+    middle = (ends[:-1] + ends[1:]) / 2 + offset * np.diff(ends)
+    return np.asarray(scale.inverted().transform(middle), np.float64)
 
 
 def _points(
@@ -30,12 +48,7 @@ def _points(
 
     Returns the finite values and upper ends, for the range of the axis.
     """
-    # the middle of a bin is where it looks to be, on a logarithmic axis as well
-    scale = ax.xaxis.get_transform()
-    ends = scale.transform(edges)
-    offset = 0.0 if of == 1 else (number - (of - 1) / 2) * 0.5 / of
-    middle = (ends[:-1] + ends[1:]) / 2 + offset * np.diff(ends)
-    centre = np.asarray(scale.inverted().transform(middle), np.float64)
+    centre = bin_centres(ax, edges, number, of)
     value = np.array([each.value for each in estimates])
     down = np.array([each.error_down for each in estimates])
     up = np.array([each.error_up for each in estimates])

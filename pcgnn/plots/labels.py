@@ -19,6 +19,7 @@ _JET = {
 _TRACK = {  # quantities of true particles in track reports
     "pt": (r"Particle $p_T$", "GeV"),
     "eta": (r"Particle $\eta$", ""),
+    "abs_eta": (r"Particle $|\eta|$", ""),
     "vertex_radius": ("Production radius", "mm"),
     "hits": ("Hits of the particle", ""),
 }

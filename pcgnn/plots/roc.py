@@ -75,7 +75,7 @@ def _describe(point: WorkingPoint) -> str:
     if point.requested is not None:
         where = rf"$\varepsilon_S$ = {point.requested:g}"
     else:  # a threshold was given: the efficiency is a result as well
-        where = rf"score $\geq$ {point.threshold:.3g}: $\varepsilon_S$ = {point.signal_efficiency}"
+        where = rf"score $\geq$ {point.threshold:.3g}, $\varepsilon_S$ = {point.signal_efficiency}"
     return rf"{where}: $1/\varepsilon_B$ {relation}{point.rejection}"
 
 

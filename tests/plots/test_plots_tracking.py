@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from pcgnn import plots
 from pcgnn.errors import BackendError, ConfigError, DataError
 from pcgnn.metrics import clopper_pearson, edge_report, loss_ledger, track_report
+from pcgnn.metrics.tracks.resolution_report import TrackResolution
 from pcgnn.tracking import HitGraph, HitGraphs
 
 RADII = np.array([32.0, 72.0, 116.0, 172.0])
@@ -623,6 +624,51 @@ def test_ledger_is_a_waterfall_that_adds_up() -> None:
     assert "selected by truth: ideal" in ax.get_title(loc="left")
     with pytest.raises(DataError, match="cannot draw"):
         plots.ledger({"lost": 3})  # type: ignore[arg-type]
+
+
+def make_resolution(width: float, seed: int = 0) -> TrackResolution:
+    """Residuals that grow with |eta|; no vertex is known."""
+    rng = np.random.default_rng(seed)
+    eta = rng.uniform(-2, 2, 900)
+    scale = width * (1 + np.abs(eta))
+    residuals = {name: rng.normal(0.01, scale) for name in ("pt", "phi", "eta")}
+    return TrackResolution(residuals, rng.uniform(1, 9, 900), eta, None, "pT >= 1 GeV", 950)
+
+
+def test_track_resolution_shows_quantiles_and_their_errors() -> None:
+    made = {"fit": make_resolution(0.02), "filter": make_resolution(0.01, 1)}
+    figure = plots.track_resolution(made, "abs_eta", parameters=["phi", "pt"], bins=[0, 1, 1.5, 2])
+    widths, medians = figure.axes[:2], figure.axes[2:]
+    for parameter, upper, lower in zip(("phi", "pt"), widths, medians, strict=True):
+        for number, item in enumerate(made.values()):
+            for b, (low, high) in enumerate(((0, 1), (1, 1.5), (1.5, 2))):
+                inside = (np.abs(item.eta) >= low) & (np.abs(item.eta) < high)
+                values = np.sort(item.residuals[parameter][inside])
+                down, middle, up = np.percentile(values, [15.8655, 50, 84.1345])
+                half, n = (up - down) / 2, values.size
+                bar = error_bars(upper)[number]
+                assert bar.lines[0].get_ydata()[b] == pytest.approx(half)
+                ends = bar_ends(bar, 1)[b]
+                assert ends == pytest.approx(
+                    [half - 0.96 * half / n**0.5, half + 0.96 * half / n**0.5]
+                )
+                bar = error_bars(lower)[number]
+                assert bar.lines[0].get_ydata()[b] == pytest.approx(middle)
+                assert np.diff(bar_ends(bar, 1)[b])[0] == pytest.approx(
+                    2 * (np.pi / 2 / n) ** 0.5 * half
+                )
+        assert upper.get_yscale() == "log"
+        assert lower.get_xlabel() == r"Particle $|\eta|$"
+    assert widths[0].get_ylabel() == r"Width of $\Delta\phi$ [rad]"
+    assert legend_texts(widths[0]) == ["fit (900 tracks)", "filter (900 tracks)"]
+    assert widths[0].get_title(loc="left") == r"$p_T$ $\geq$ 1 GeV"
+    assert len(plots.track_resolution(made["fit"]).axes) == 6  # z0 is not known
+    with pytest.raises(ConfigError, match="choose from"):
+        plots.track_resolution(made, parameters=["z0"])
+    with pytest.raises(ConfigError, match="choose one of"):
+        plots.track_resolution(made, "vertex_radius")
+    with pytest.raises(DataError, match="cannot draw"):
+        plots.track_resolution(3)  # type: ignore[arg-type]
 
 
 def test_axes_of_the_user_and_style(hits: ak.Array) -> None:
