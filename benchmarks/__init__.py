@@ -8,6 +8,19 @@ by a check that is itself shown to catch a planted error.
 
 from __future__ import annotations
 
-SUBJECTS = ("data_root", "data_memory", "neighbours", "particlenet", "memory", "scaling")
+SUBJECTS = (
+    "data_root",
+    "data_memory",
+    "neighbours",
+    "particlenet",
+    "memory",
+    "scaling",
+    "hit_graphs",
+    "interaction_network",
+    "track_building",
+    "track_metrics",
+    "full_event",
+    "hit_scaling",
+)
 
 __all__ = ["SUBJECTS"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import os
 import sys
 import tempfile
@@ -30,8 +31,8 @@ def run_subject(name: str, *, quick: bool, allocators: list[str]) -> dict[str, A
         for allocator in allocators:
             load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
             arguments: dict[str, Any] = {"quick": quick, "scratch": scratch}
-            if name == "memory":  # starts one process per variant itself
-                arguments["allocator"] = allocator
+            if "allocator" in inspect.signature(module.run).parameters:
+                arguments["allocator"] = allocator  # starts processes of its own
             tables = children.call(f"benchmarks.{name}:run", allocator, **arguments)
             runs.append({"allocator": allocator, "load_at_start": load, "tables": tables})
     return {
@@ -49,7 +50,11 @@ def readme_with_results(text: str, folder: Path = RESULTS) -> str:
     head, _, rest = text.partition(MARKS[0])
     _, _, tail = rest.partition(MARKS[1])
     found = [results.read(path) for name in SUBJECTS if (path := folder / f"{name}.json").exists()]
-    parts = [_machine_lines(r["machine"]) for r in found[:1]] + [results.render(r) for r in found]
+    parts: list[str] = []
+    for result, before in zip(found, [None, *found], strict=False):
+        if before is None or _machine_lines(result["machine"]) != _machine_lines(before["machine"]):
+            parts.append(_machine_lines(result["machine"]))
+        parts.append(results.render(result))
     return head + MARKS[0] + "\n" + "\n".join(parts) + "\n" + MARKS[1] + tail
 
 

@@ -27,7 +27,7 @@ class Table:
         rows: one mapping per row, column name -> number, text, or {median, q25, q75}.
         checks: equality checks of the variants.
         notes: conditions and fairness decisions.
-        targets: ratios promised, with what was found.
+        targets: ratios (or CPU seconds) promised, with what was found.
         samples: every raw measurement in seconds, by row and kind.
     """
 
@@ -54,6 +54,7 @@ def timing_table(
     checks: Sequence[Check] = (),
     notes: Sequence[str] = (),
     targets: Mapping[str, float] | None = None,
+    limits: Mapping[str, float] | None = None,
     absent: Mapping[str, str] | None = None,
 ) -> Table:
     """A table of timings, each row with how many times faster ``ours`` is.
@@ -67,6 +68,7 @@ def timing_table(
         checks: equality checks of the rows.
         notes: conditions.
         targets: row name -> least ratio wanted, on CPU time.
+        limits: row name -> most CPU seconds wanted.
         absent: rows that could not be measured, with the reason.
     """
     rate, cpu, wall, ratio = (
@@ -101,6 +103,16 @@ def timing_table(
                 "at_least": least,
                 "found": found,
                 "met": None if found is None else found >= least,
+            }
+        )
+    for name, most in (limits or {}).items():
+        spent = Quartiles.of(timings[name].cpu).median if timings[name].cpu else None
+        table.targets.append(
+            {
+                "row": name,
+                "at_most_s": most,
+                "found": spent,
+                "met": None if spent is None else spent <= most,
             }
         )
     return table
@@ -210,7 +222,10 @@ def _number(value: float) -> str:
 
 
 def _target_line(target: Mapping[str, Any], allocator: str) -> str:
-    wanted = f"at least {target['at_least']:g} times faster than {target['against']}"
+    if "at_most_s" in target:
+        wanted = f"{target['row']} in at most {target['at_most_s']:g} CPU seconds"
+    else:
+        wanted = f"at least {target['at_least']:g} times faster than {target['against']}"
     if target["met"] is None:
         return f"- wanted ({allocator} allocator): {wanted}: not measured"
     verdict = "met" if target["met"] else "**missed**"

@@ -7,7 +7,7 @@ import gc
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["peak_of", "resident_mb"]
+__all__ = ["peak_mb", "peak_of", "reset_peak", "resident_mb"]
 
 
 def _status(key: str) -> float:
@@ -22,6 +22,17 @@ def resident_mb() -> float:
     return _status("VmRSS")
 
 
+def reset_peak() -> float:
+    """Let the peak start again at the present size, which is returned in MB."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return resident_mb()
+
+
+def peak_mb() -> float:
+    """Largest resident memory since the last reset, in MB."""
+    return _status("VmHWM")
+
+
 def peak_of(work: Callable[[], object]) -> float:
     """Largest resident memory while ``work`` ran, above what was resident before, in MB.
 
@@ -30,7 +41,6 @@ def peak_of(work: Callable[[], object]) -> float:
     """
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again at the present size
-    before = resident_mb()
+    before = reset_peak()
     work()
-    return _status("VmHWM") - before
+    return peak_mb() - before
