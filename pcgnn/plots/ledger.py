@@ -73,7 +73,7 @@ def ledger(losses: LossLedger, *, ax: Axes | None = None, title: str | None = No
         ax.yaxis.set_minor_locator(NullLocator())
         ax.tick_params(axis="y", length=0)
         ax.invert_yaxis()
-        ax.set_xlim(0, 1.42 * losses.particles)
+        ax.set_xlim(0, 1.5 * losses.particles)
         ax.set_xlabel("Particles")
         set_title(ax, title or _describe(losses))
     return figure
