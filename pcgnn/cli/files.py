@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,7 +29,8 @@ def convert(words: Sequence[str]) -> int:
     parser = Parser(
         "convert",
         "Convert ROOT, HDF5 or npz files to a ROOT file (OUTPUT ends in .root) or to "
-        "particle clouds that are mapped into memory when opened (any other OUTPUT).",
+        "particle clouds that are mapped into memory when opened (any other OUTPUT). With --hits: "
+        "hits of tracking events (TrackML csv, ACTS csv, Parquet, ROOT) to a ROOT file.",
     )
     parser.add_argument("inputs", nargs="+", metavar="INPUT")
     parser.add_argument("output", metavar="OUTPUT")
@@ -38,19 +40,22 @@ def convert(words: Sequence[str]) -> int:
     group.add_argument("--target", help="column with the class")
     group.add_argument("--weight", help="column with the weight")
     group.add_argument("--max-particles", type=int, help="keep the leading ones by pT")
-    parser.add_argument("--output-tree", default="jets", help="tree of a ROOT output")
+    parser.add_argument("--hits", action="store_true", help="the inputs hold tracking events")
+    parser.add_argument("--output-tree", help="tree of a ROOT output; default: jets, or events")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
     found = parser.parse_args(list(words))
     output = Path(found.output)
     if output.exists() and not found.overwrite:
         raise ConfigError("the output exists already", file=output, remedy="add --overwrite")
+    if found.hits:
+        return _convert_hits(found, output)
     from pcgnn.training.root_data import read_jets
 
     jets = read_jets(found.inputs, **reading_options(found))
     if output.suffix == ".root":
         from pcgnn.io import write_root
 
-        write_root(output, jets, found.output_tree, overwrite=found.overwrite)
+        write_root(output, jets, found.output_tree or "jets", overwrite=found.overwrite)
     else:
         from pcgnn.data import ParticleClouds
 
@@ -65,6 +70,25 @@ def convert(words: Sequence[str]) -> int:
         print(clouds)
     print(f"{len(jets)} jets -> {output}")
     return 0
+
+
+def _convert_hits(found: argparse.Namespace, output: Path) -> int:
+    given = [name for name in _OF_JETS if getattr(found, name)]
+    if given:
+        option = "--" + given[0].replace("_", "-")
+        raise ConfigError(f"{option} has no meaning with --hits", remedy=f"leave {option} out")
+    if output.suffix != ".root":
+        raise ConfigError("hits go to a ROOT file", file=output, remedy="let it end in .root")
+    from pcgnn.io import read_hits, write_hits
+
+    hits = read_hits(found.inputs, tree=found.tree)
+    write_hits(output, hits, found.output_tree or "events", overwrite=found.overwrite)
+    truth = "with truth" if hits.attrs["pcgnn"]["has_truth"] else "without truth"
+    print(f"{len(hits)} events {truth} -> {output}")
+    return 0
+
+
+_OF_JETS = ("event", "cut", "derived", "target", "weight", "max_particles")
 
 
 def download(words: Sequence[str]) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import awkward as ak
 import numpy as np
 import uproot
 
@@ -15,10 +16,13 @@ from pcgnn.errors import PcgnnError, ReadError
 from pcgnn.io.boundary import reading
 from pcgnn.io.branches import coordinate_of, find_particles
 from pcgnn.io.chunks import Plan, iterate_columns, table_of
+from pcgnn.io.hits.families import find_layout
+from pcgnn.io.hits.options import Options
+from pcgnn.io.hits.reading import read_hits
 from pcgnn.io.npz import npz_headers
 from pcgnn.io.pandas_hdf5 import open_pandas_table
 from pcgnn.io.recipe import Recipe
-from pcgnn.io.report import BranchReport, Collection, FileReport, TreeReport
+from pcgnn.io.report import BranchReport, Collection, FileReport, HitCollection, TreeReport
 from pcgnn.io.sources import Source, find_sources, is_local, list_trees, open_tree
 from pcgnn.io.tables import Branch, BranchTable
 from pcgnn.io.toptag import toptag_collections
@@ -27,6 +31,9 @@ __all__ = ["inspect"]
 
 _SAMPLE = 1000
 """Entries looked at for the numbers of particles."""
+
+_HIT_SAMPLE = 20
+"""The same for hits, of which an event with pile-up has some 100,000."""
 
 
 def inspect(path: str | os.PathLike[str], tree: str | None = None) -> FileReport:
@@ -38,7 +45,7 @@ def inspect(path: str | os.PathLike[str], tree: str | None = None) -> FileReport
 
     Returns:
         The report; printed it shows trees, branches, types, entries, sizes, the collections of
-        particles found with the pattern that reads each, and the call to make.
+        particles found with the pattern that reads each, or the hits, and the call to make.
 
     Raises:
         ReadError: if the file or tree is missing or damaged.
@@ -50,6 +57,13 @@ def inspect(path: str | os.PathLike[str], tree: str | None = None) -> FileReport
     if more:
         raise ReadError(f"{len(more) + 1} files match, one can be inspected", file=path)
     suffix = Path(source.file).suffix.lower()
+    if suffix in (".csv", ".gz", ".parquet", ".pq") or os.path.isdir(source.file):
+        raise ReadError(
+            "only ROOT, HDF5 and npz files can be looked into",
+            file=source.file,
+            remedy="hits in csv or Parquet are read by pcgnn.read_hits(path), whose records print "
+            "their fields",
+        )
     size = os.path.getsize(source.file) if os.path.isfile(source.file) else None
     if suffix == ".npz":
         return FileReport(source.file, "npz", size, (_npz(source.file),))
@@ -96,7 +110,34 @@ def _tree(tree: Any, table: BranchTable) -> TreeReport:
         )
         for branch in branches
     ]
-    return TreeReport(table.name, table.kind, entries, tuple(reports), tuple(collections))
+    hits = _hits(table, branches, entries)
+    return TreeReport(table.name, table.kind, entries, tuple(reports), tuple(collections), hits)
+
+
+def _hits(table: BranchTable, branches: list[Branch], entries: int) -> HitCollection | None:
+    """The hits of a tree of tracking events, told by their positions."""
+    jagged = [branch.short for branch in branches if branch.level == "jagged"]
+    layout = find_layout(jagged, [], Options.make(None, "auto", None, None))
+    if not {"x", "y", "z"} <= set(layout.hit):
+        return None
+    counts, selection = np.zeros(0, dtype=np.int64), None
+    # what cannot be read can still be described
+    with contextlib.suppress(PcgnnError):
+        if entries:
+            hits = read_hits(table.file, tree=table.name, truth=False, entry_stop=_HIT_SAMPLE)
+            counts = np.asarray(ak.num(hits["hit"], axis=1))
+            selection = hits.attrs["pcgnn"].get("truth_selection")
+    found = bool(len(counts))
+    return HitCollection(
+        tuple(layout.hit),
+        tuple(layout.particle),
+        tuple(layout.tracks),
+        len(counts),
+        float(counts.mean()) if found else None,
+        int(counts.min()) if found else None,
+        int(counts.max()) if found else None,
+        selection,
+    )
 
 
 def _size(tree: Any, key: str, attribute: str) -> int | None:

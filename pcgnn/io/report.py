@@ -9,7 +9,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["BranchReport", "Collection", "FileReport", "TreeReport"]
+__all__ = ["BranchReport", "Collection", "FileReport", "HitCollection", "TreeReport"]
 
 _SHOWN = 200
 """Branches listed per tree; the rest is counted."""
@@ -56,6 +56,31 @@ class Collection:
 
 
 @dataclass(frozen=True)
+class HitCollection:
+    """Hits of tracking events, as :func:`pcgnn.read_hits` recognises them.
+
+    Args:
+        fields: of the hits.
+        particles: fields of the true particles, empty without truth.
+        tracks: names of the tracks that are there.
+        entries: entries looked at for the following numbers, 0 if they cannot be read.
+        mean: mean number of hits, None without entries.
+        smallest: smallest number of hits.
+        largest: largest number of hits.
+        selection: what the file says of hits selected by truth, None if nothing.
+    """
+
+    fields: tuple[str, ...]
+    particles: tuple[str, ...]
+    tracks: tuple[str, ...]
+    entries: int
+    mean: float | None
+    smallest: int | None
+    largest: int | None
+    selection: str | None = None
+
+
+@dataclass(frozen=True)
 class TreeReport:
     """One tree, RNTuple, table, or the arrays of a file.
 
@@ -65,6 +90,7 @@ class TreeReport:
         entries: number of entries.
         branches: what it holds.
         collections: collections of particles found, the largest first.
+        hits: the hits of a tree of tracking events, None for others.
     """
 
     name: str
@@ -72,6 +98,7 @@ class TreeReport:
     entries: int
     branches: tuple[BranchReport, ...]
     collections: tuple[Collection, ...]
+    hits: HitCollection | None = None
 
     @property
     def compressed(self) -> int | None:
@@ -108,8 +135,11 @@ class FileReport:
 
     @property
     def suggestion(self) -> str | None:
-        """The call that reads the particles, None if none were found."""
+        """The call that reads the hits or particles, None if none were found."""
         for tree in self.trees:
+            if tree.hits is not None:
+                named = f", tree={tree.name!r}" if len(self.trees) > 1 else ""
+                return f"read_hits({self.path!r}{named})"
             if not tree.collections:
                 continue
             if self.format == "hdf5":
@@ -125,6 +155,9 @@ class FileReport:
         parts: list[Table | Text] = [Text(f"{self.path} ({self.format}{size})", style="bold")]
         for tree in self.trees:
             parts.append(_branch_table(tree))
+            if tree.hits is not None:
+                parts += [Text(line) for line in _hit_lines(tree.hits)]
+                continue
             parts += [Text(_collection_line(collection)) for collection in tree.collections]
             if not tree.collections:
                 parts.append(Text("no collection of particles recognised"))
@@ -148,7 +181,8 @@ def _branch_table(tree: TreeReport) -> Table:
         table.add_column(column, overflow="fold")
     for column in ("compressed", "uncompressed"):
         table.add_column(column, justify="right", no_wrap=True)
-    per = {"event": "entry", "jagged": "particle", "unusable": "-"}
+    item = "particle" if tree.collections and tree.hits is None else "item"
+    per = {"event": "entry", "jagged": item, "unusable": "-"}
     for branch in tree.branches[:_SHOWN]:
         sizes = (_bytes(branch.compressed), _bytes(branch.uncompressed))
         table.add_row(Text(branch.name), Text(branch.type), per.get(branch.level, "-"), *sizes)
@@ -165,6 +199,22 @@ def _collection_line(collection: Collection) -> str:
         f"{line}; {collection.smallest} to {collection.largest} per entry, mean "
         f"{collection.mean:.1f} (first {collection.entries:,} entries)"
     )
+
+
+def _hit_lines(hits: HitCollection) -> list[str]:
+    line = f"hits of tracking events: {', '.join(hits.fields)}"
+    if hits.mean is not None:
+        line += (
+            f"; {hits.smallest} to {hits.largest} per entry, mean {hits.mean:.1f} "
+            f"(first {hits.entries:,} entries)"
+        )
+    truth = f"particles: {', '.join(hits.particles)}" if hits.particles else "no truth"
+    lines = [line, truth]
+    if hits.tracks:
+        lines.append(f"tracks: {', '.join(hits.tracks)}")
+    if hits.selection:
+        lines.append(f"{hits.selection} (first {hits.entries:,} entries)")
+    return lines
 
 
 def _total(sizes: list[int | None]) -> int | None:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pcgnn.errors import ConfigError, DataError
+from pcgnn.errors import ConfigError, DataError, PcgnnError
 from pcgnn.tracking.columns import EventHits, event_hits, hit_offsets
 from pcgnn.tracking.edge_maker import EdgeMaker
 from pcgnn.tracking.features import (
@@ -24,6 +24,7 @@ from pcgnn.tracking.features import (
     edge_features as features_of_edges,
 )
 from pcgnn.tracking.graphs import HitGraph, HitGraphs
+from pcgnn.tracking.locating import located
 from pcgnn.tracking.truth import Truth, check_truth, count_true, is_true, sequence
 
 __all__ = ["LowPt", "build_graphs"]
@@ -109,18 +110,22 @@ def build_graphs(
     ids = ak.to_numpy(hits["event_id"]) if "event_id" in ak.fields(hits) else np.arange(len(hits))
     graphs = []
     for event in _counted(len(hits), progress):
-        graph = _event_graph(event_hits(hits, event), options, event)
+        try:
+            graph = _event_graph(event_hits(hits, event), options, event)
+        except PcgnnError as error:
+            raise located(error, hits, event) from error
         graph.event = torch.tensor([event])
         graph.event_id = torch.tensor([int(ids[event])])
         graphs.append(graph)
     if not graphs:
         raise DataError("there are no events", remedy="check files and entry range")
     if offsets[-1] and truth_selection is None and not any(g.hit_index.numel() for g in graphs):
-        raise DataError(
+        nowhere = DataError(
             f"none of the {offsets[-1]} hits lies on the layers of: {cuts}",
             branch="hit.layer",
             remedy="give the layers of this detector: layers=LayerGeometry(...)",
         )
+        raise located(nowhere, hits)
     provenance = dict(hits.attrs.get("pcgnn") or {})
     description = options.describe()
     if provenance.get("truth_selection"):

@@ -99,6 +99,14 @@ def event_hits(hits: ak.Array, event: int) -> EventHits:
                 branch=f"hit.{name}",
                 entry=event,
             )
+    on_axis = (x == 0.0) & (y == 0.0)
+    if on_axis.any():
+        raise DataError(
+            f"hit {int(np.argmax(on_axis))} lies on the beam axis, where it has no azimuth",
+            branch="hit.x",
+            entry=event,
+            remedy="check that x, y, z are positions in mm",
+        )
     particle = pt = along = None
     if "particle_id" in fields:
         particle = np.asarray(table["particle_id"], dtype=np.int64)

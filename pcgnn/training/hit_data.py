@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pcgnn.errors import ConfigError
+from pcgnn.errors import ConfigError, DataError
 from pcgnn.training.datamodule import CloudData
 from pcgnn.training.root_data import file_names
 
@@ -122,4 +122,13 @@ class HitData(CloudData):
         from pcgnn.tracking import build_graphs
 
         given: Mapping[str, Any] = {k: v for k, v in self.read_options.items() if v is not None}
-        return build_graphs(read_hits(file_names(files), **given), self.cuts, **self.graph_options)
+        names = file_names(files)
+        graphs = build_graphs(read_hits(names, **given), self.cuts, **self.graph_options)
+        if graphs.num_edges == 0:
+            raise DataError(
+                f"no two of the {int(graphs.offsets[-1])} hits in {len(graphs)} events are joined "
+                f"by: {self.cuts}",
+                file=names[0] if len(names) == 1 else f"{len(names)} files",
+                remedy="look at the hits with pcgnn inspect, and at layers and cuts",
+            )
+        return graphs

@@ -388,6 +388,121 @@ def test_an_efficiency_that_cannot_be_is_refused_before_the_training(
     assert not (tmp_path / "run").exists()
 
 
+def spoilt(path: Path, case: str) -> None:
+    """Three toy events with one thing wrong."""
+    hits = pcgnn.simulation.simulate_toy(3, seed=4)
+    fields = {name: hits.hit[name] for name in ("x", "y", "z", "layer", "particle_id")}
+    particles = hits.particle
+    if case == "no z":
+        del fields["z"]
+    elif case == "no layer":
+        del fields["layer"]
+    elif case == "NaN":
+        place = (ak.local_index(fields["x"], axis=0) == 1) & (ak.local_index(fields["x"]) == 7)
+        fields["x"] = ak.where(place, np.nan, fields["x"])
+    elif case == "other layers":
+        fields["layer"] = fields["layer"] + 500
+    elif case == "hit twice":
+        fields["hit_id"] = ak.local_index(fields["x"]) // 2
+    elif case == "beam axis":
+        fields["x"], fields["y"] = fields["x"] * 0, fields["y"] * 0
+    elif case == "truth of another event":
+        particles = particles[[1, 2, 0]]
+    elif case == "no hits at all":
+        fields = {name: values[:, :0] for name, values in fields.items()}
+    columns = {f"hit_{name}": values for name, values in fields.items()}
+    if case != "no particles":
+        for name in ("particle_id", "px", "py", "pz"):
+            columns[f"particle_{name}"] = particles[name]
+    with uproot.recreate(path) as file:
+        types = {name: values.type.content for name, values in columns.items()}
+        file.mktree("events", types, counter_name=lambda name: f"n_{name}")
+        file["events"].extend(columns)
+
+
+BAD: dict[str, tuple[str, str | None]] = {
+    "no z": ("branch 'z'", "branch 'z'"),
+    "no layer": ("entry 0.*mapping", "entry 0.*mapping"),
+    "NaN": ("hit 7 has no finite x.*entry 1", "hit 7 has no finite x.*entry 1"),
+    "other layers": ("none of the .* layers=", "none of the .* layers="),
+    "hit twice": ("hit ids are there twice.*entry 0", "hit ids are there twice.*entry 0"),
+    "beam axis": ("hit 0 lies on the beam axis.*entry 0", "hit 0 lies on the beam axis.*entry 0"),
+    "truth of another event": ("do(es)? not have.*entry", None),
+    "no particles": ("name particles but there are none", None),
+    "no hits at all": ("no two of the 0 hits", None),
+}
+"""What training and prediction say; None where there is nothing wrong without truth."""
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_hits_are_one_message_with_file_and_place(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], case: str
+) -> None:
+    file = tmp_path / "bad.root"
+    spoilt(file, case)
+    content = config(file, tmp_path / "run", split=[1, 1, 1])
+    train = ["fit", "-c", write_config(tmp_path / "config.yaml", content)]
+    infer = ["predict", "--checkpoint", str(folder / "run" / "best.ckpt"), "--files", str(file)]
+    infer += ["--output", str(tmp_path / "found.root")]
+    for words, message in zip((train, infer), BAD[case], strict=True):
+        code = main(words)
+        captured = capsys.readouterr()
+        if message is None:
+            assert code == 0
+            assert ak.num(written(tmp_path / "found.root")["hit_track"], axis=0) == 3
+            continue
+        assert code == 2
+        assert captured.err.startswith("pcgnn: error: ")
+        assert re.search(message, captured.err), captured.err
+        assert str(file) in captured.err
+        assert captured.err.count("\n") == 1
+        assert not (tmp_path / "run").exists()
+        assert not (tmp_path / "found.root").exists()
+
+
+def test_inspect_recognises_hits(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hits = pcgnn.read_hits(folder / "hits.root")
+    report = pcgnn.inspect(folder / "hits.root")
+    counts = ak.num(hits.hit.x)
+    (tree,) = report.trees
+    assert tree.hits is not None
+    assert set(tree.hits.fields) == set(hits.hit.fields)
+    assert set(tree.hits.particles) == set(hits.particle.fields)
+    assert (tree.hits.smallest, tree.hits.largest) == (min(counts), max(counts))
+    assert tree.hits.mean == pytest.approx(ak.mean(counts))
+    assert report.suggestion == f"read_hits({str(folder / 'hits.root')!r})"
+    assert main(["inspect", str(folder / "plain.root")]) == 0
+    text = capsys.readouterr().out
+    assert "no truth" in text
+    assert "read_hits(" in text
+    assert main(["inspect", str(pcgnn.datasets.bundled("tracks"))]) == 0
+    assert "selected by truth" in capsys.readouterr().out
+
+
+def test_inspect_says_who_reads_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "event000000001-hits.csv").write_text("hit_id,x,y,z\n")
+    assert main(["inspect", str(tmp_path / "event000000001-hits.csv")]) == 2
+    assert "pcgnn.read_hits" in capsys.readouterr().err
+
+
+def test_convert_hits_of_csv_to_root(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = ["1,10,20,30,8,2,5", "2,11,22,33,8,4,6"]
+    header = "hit_id,x,y,z,volume_id,layer_id,module_id"
+    (tmp_path / "event000000009-hits.csv").write_text("\n".join([header, *rows, ""]))
+    output = tmp_path / "out.root"
+    words = ["convert", "--hits", str(tmp_path / "event000000009"), str(output)]
+    assert main([*words, "--cut", "x > 1"]) == 2
+    assert "--cut has no meaning" in capsys.readouterr().err
+    assert main(words) == 0
+    assert "1 events without truth" in capsys.readouterr().out
+    hits = pcgnn.read_hits(output)
+    assert hits.event_id.tolist() == [9]
+    assert hits.hit.y.tolist() == [[20, 22]]
+    assert hits.hit.layer.tolist() == [[2, 4]]
+    assert main(words) == 2
+    assert "add --overwrite" in capsys.readouterr().err
+
+
 HOSTILE: dict[str, tuple[str, Any]] = {
     "class in cuts": ("data/cuts", {"class_path": "evil_module.Cuts"}),
     "class deep in cuts": ("data/cuts", {"layers": {"class_path": "os.system"}}),

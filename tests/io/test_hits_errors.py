@@ -129,6 +129,19 @@ def content(part: str, text: bytes, end: str = ".csv") -> Callable[[str], None]:
     return change
 
 
+def truth_of_another_event(prefix: str) -> None:
+    """Files of two events of different size under one name."""
+    folder = Path(prefix).parent / "other"
+    folder.mkdir()
+    other = write_trackml(folder, make_event(7, particles=6))
+    for part in ("truth", "particles"):
+        Path(f"{other}-{part}.csv").replace(f"{prefix}-{part}.csv")
+
+
+def rename(part: str, column: str) -> Callable[[str], None]:
+    return edit(part, f"{column},", f"other_{column},")
+
+
 def cut_cells(prefix: str) -> None:
     Path(f"{prefix}-cells.csv").unlink()
     Path(f"{prefix}-cells.csv.gz").write_bytes(b"\x1f\x8b\x08")
@@ -161,6 +174,13 @@ TRACKML_CASES = {
     "no hits": (remove("hits"), "neither hits nor measurements|no such file"),
     "both": (content("truth", b"x", ".csv.gz"), "plain and compressed"),
     "cut gz": (cut_cells, "cells.csv.gz"),
+    "truth without links": (rename("truth", "particle_id"),
+                            "no such column.*truth.csv', branch 'particle_id'"),
+    "particles without momentum": (rename("particles", "px"),
+                                   "no such column.*particles.csv', branch 'px'"),
+    "truth of another event": (truth_of_another_event, "truth.csv', branch 'hit_id'"),
+    "NaN momentum": (edit("particles", f",{EVENTS[0]['particles'][0]['px']},", ",nan,"),
+                     "particle 0 has no finite px.*particles.csv', branch 'px', entry 0"),
 }  # fmt: skip
 
 
@@ -187,6 +207,9 @@ ACTS_CASES = {
                        "two particles have the same id"),
     "measurement twice": (edit("measurements", "\n1,", "\n0,"), "measurements are there twice"),
     "track of others": (edit("tracks_ckf", "[0", "[777"), "the measurement 777.*tracks_ckf"),
+    "no momentum": (edit("particles_simulated", "px,", "ox,"), "px"),
+    "NaN": (edit("measurements", f",0.5,{EVENTS[0]['hits'][0]['x']},", ",0.5,nan,"),
+            "hit 0 has no finite x.*measurements.csv', branch 'x', entry 0"),
     "track text": (edit("tracks_ckf", "[0", "[a"), r"lists such as \[3,14,15\]"),
 }  # fmt: skip
 

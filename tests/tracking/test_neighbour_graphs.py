@@ -310,7 +310,7 @@ def test_wrong_input_is_named() -> None:
         NearestGraph(2, space=good[:, 0])
     axis = ak.with_field(hits, ak.with_field(hits.hit, hits.hit.x * 0, "x"), "hit")
     axis = ak.with_field(axis, ak.with_field(axis.hit, axis.hit.y * 0, "y"), "hit")
-    with pytest.raises(DataError, match=r"hit 0 has no finite eta.*entry 0"):
+    with pytest.raises(DataError, match=r"hit 0 lies on the beam axis.*entry 0"):
         build_graphs(axis, NearestGraph(2, space=("eta", "phi")))
 
 
