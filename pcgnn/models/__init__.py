@@ -1,6 +1,8 @@
 """Networks on particle clouds, by name."""
 
+from pcgnn.models.attention_network import EdgeAttentionNetwork
 from pcgnn.models.base import Cloud, CloudModel
+from pcgnn.models.edge_filter import EdgeFilter
 from pcgnn.models.hit_graph_model import EdgeModel, HitGraphModel, HitModel
 from pcgnn.models.hit_network import HitNetwork
 from pcgnn.models.interaction_network import InteractionNetwork, RecurrentInteractionNetwork
@@ -17,6 +19,8 @@ from pcgnn.models.registry import (
 __all__ = [
     "Cloud",
     "CloudModel",
+    "EdgeAttentionNetwork",
+    "EdgeFilter",
     "EdgeModel",
     "HitGraphModel",
     "HitModel",

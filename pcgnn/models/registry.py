@@ -29,6 +29,10 @@ class ModelEntry(NamedTuple):
 
 
 MODELS: dict[str, ModelEntry] = {
+    "edge-attention-network": ModelEntry(
+        "pcgnn.models.attention_network", "EdgeAttentionNetwork", {}
+    ),
+    "edge-filter": ModelEntry("pcgnn.models.edge_filter", "EdgeFilter", {}),
     "hit-network": ModelEntry("pcgnn.models.hit_network", "HitNetwork", {}),
     "interaction-network": ModelEntry("pcgnn.models.interaction_network", "InteractionNetwork", {}),
     "recurrent-interaction-network": ModelEntry(

@@ -1,8 +1,9 @@
 """Layers: modules on flat particle tensors with offsets."""
 
+from pcgnn.nn.edge_attention import EdgeAttention
 from pcgnn.nn.edge_conv import EdgeConv
 from pcgnn.nn.edges import Edges, neighbour_edges
 from pcgnn.nn.interaction import InteractionSteps
 from pcgnn.nn.relation import EdgeMLP
 
-__all__ = ["EdgeConv", "EdgeMLP", "Edges", "InteractionSteps", "neighbour_edges"]
+__all__ = ["EdgeAttention", "EdgeConv", "EdgeMLP", "Edges", "InteractionSteps", "neighbour_edges"]

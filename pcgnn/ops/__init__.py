@@ -4,7 +4,7 @@ from pcgnn.ops.allocator import tune_allocator
 from pcgnn.ops.neighbours import available_backends, knn, radius
 from pcgnn.ops.order import canonical_order
 from pcgnn.ops.ragged import Bucket, SizePlan, gather_ranges, graph_index
-from pcgnn.ops.segments import segment_reduce
+from pcgnn.ops.segments import segment_reduce, segment_softmax
 
 __all__ = [
     "Bucket",
@@ -16,5 +16,6 @@ __all__ = [
     "knn",
     "radius",
     "segment_reduce",
+    "segment_softmax",
     "tune_allocator",
 ]

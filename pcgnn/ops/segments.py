@@ -1,4 +1,4 @@
-"""Reductions over the particles of each graph."""
+"""Reductions over the particles of each graph, and a softmax over rows that belong together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pcgnn.errors import BackendError, ConfigError, DataError
 from pcgnn.ops.neighbours.accel import load_extension
 from pcgnn.ops.ragged import SizePlan, graph_index
 
-__all__ = ["Reduction", "SegmentBackend", "segment_reduce"]
+__all__ = ["Reduction", "SegmentBackend", "segment_reduce", "segment_softmax"]
 
 Reduction = Literal["sum", "mean", "max", "min", "std"]
 SegmentBackend = Literal["auto", "torch", "torch-scatter"]
@@ -80,6 +80,40 @@ def segment_reduce(
                 away = rows - out.index_select(0, graph)
                 out = _safe_sqrt(_total(away * away, graph, ptr) / count)
     return out.reshape(ptr.numel() - 1, *x.shape[1:])
+
+
+def segment_softmax(x: Tensor, segment: Tensor, count: int) -> Tensor:
+    r"""Softmax over the rows of each segment, :math:`e^{x_i} / \sum_{j \in s(i)} e^{x_j}`.
+
+    Rows of a segment need not be next to each other. Half-precision values are computed and
+    returned in float32. The device is never waited for.
+
+    Args:
+        x: values.
+        segment: the segment of each row, from 0 to count - 1; segments may be empty.
+        count: number of segments.
+
+    **Shapes:** x (N, ...), segment (N,) -> (N, ...).
+
+    Raises:
+        DataError: if shapes do not fit together.
+
+    Example:
+        >>> segment_softmax(torch.zeros(3), torch.tensor([1, 0, 1]), 2)
+        tensor([0.5000, 1.0000, 0.5000])
+    """
+    if x.dim() < 1 or segment.shape != x.shape[:1]:
+        raise DataError(f"rows of shape {tuple(x.shape)} in segments {tuple(segment.shape)}")
+    rows = x.reshape(x.size(0), math.prod(x.shape[1:]))
+    if rows.dtype in (torch.float16, torch.bfloat16):
+        rows = rows.float()
+    with torch.no_grad():  # any shift gives the same softmax; the largest value keeps it finite
+        places = segment[:, None].expand_as(rows)
+        largest = rows.new_full((count, rows.size(1)), -math.inf)
+        largest = largest.scatter_reduce(0, places, rows, "amax")
+    powers = (rows - largest.index_select(0, segment)).exp()
+    total = powers.new_zeros(count, rows.size(1)).index_add(0, segment, powers)
+    return (powers / total.index_select(0, segment)).reshape(x.shape)
 
 
 def _total(rows: Tensor, graph: Tensor, ptr: Tensor) -> Tensor:

@@ -14,11 +14,18 @@ from pcgnn.errors import ConfigError, DataError
 from pcgnn.models import HitGraphModel, create_model, list_models, model_from_config
 from pcgnn.models.audit import DeviceDiscipline
 
+# arguments of those that have no latent steps, or slow ones
+SMALL: dict[str, dict[str, int]] = {
+    "edge-attention-network": {"latent": 8, "steps": 2},
+    "edge-filter": {"latent": 16},
+    "interaction-network": {},
+}
+
 
 @pytest.fixture(params=list_models("edges") + list_models("hits"))
 def model(request: pytest.FixtureRequest) -> HitGraphModel:
     torch.manual_seed(5)
-    small = {} if request.param == "interaction-network" else {"latent": 16, "steps": 3}
+    small = SMALL.get(request.param, {"latent": 16, "steps": 3})
     made = create_model(request.param, features=3, **small)
     assert isinstance(made, HitGraphModel)
     return made.double().eval()

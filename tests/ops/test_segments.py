@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from pcgnn.errors import BackendError, ConfigError, DataError
-from pcgnn.ops import SizePlan, available_backends, segment_reduce
+from pcgnn.ops import SizePlan, available_backends, segment_reduce, segment_softmax
 
 OPS = ["sum", "mean", "max", "min", "std"]
 SIZES = [[3, 1, 5, 17, 2], [4, 0, 1, 0], [6]]
@@ -99,3 +99,30 @@ def test_torch_scatter_agrees(op: str, sizes: list[int]) -> None:
     x = torch.randn(sum(sizes), 3, dtype=torch.float64)
     theirs = segment_reduce(x, offsets(sizes), op, backend="torch-scatter")
     torch.testing.assert_close(theirs, segment_reduce(x, offsets(sizes), op))
+
+
+def test_softmax_of_each_segment() -> None:
+    torch.manual_seed(1)
+    segment = torch.tensor([3, 0, 3, 1, 0, 3, 0])  # segment 2 is empty
+    for trailing in ((), (3,), (2, 3)):
+        x = 5 * torch.randn(7, *trailing, dtype=torch.float64)
+        x[1] += 1e4  # far beyond what exp can take
+        ours, plain = x.clone().requires_grad_(True), x.clone().requires_grad_(True)
+        out = segment_softmax(ours, segment, 4)
+        expected = torch.empty_like(x)
+        for number in (0, 1, 3):
+            rows = segment == number
+            expected = expected.masked_scatter(
+                rows.view(-1, *[1] * len(trailing)).expand_as(x), torch.softmax(plain[rows], 0)
+            )
+        assert torch.allclose(out, expected, rtol=1e-12, atol=1e-15)
+        weight = torch.randn_like(x)
+        (out * weight).sum().backward()
+        (expected * weight).sum().backward()
+        assert ours.grad is not None
+        assert plain.grad is not None
+        assert torch.allclose(ours.grad, plain.grad, rtol=1e-9, atol=1e-12)
+    assert segment_softmax(x.bfloat16(), segment, 4).dtype == torch.float32
+    assert segment_softmax(torch.empty(0, 2), torch.empty(0, dtype=torch.long), 4).shape == (0, 2)
+    with pytest.raises(DataError, match="segments"):
+        segment_softmax(x, segment[1:], 4)
