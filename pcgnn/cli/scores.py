@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pcgnn.cli.options import Parser
-from pcgnn.cli.tracks import KINDS, add_tracking, check_tracking, predict_hits
+from pcgnn.cli.track_options import add_tracking, check_tracking
+from pcgnn.cli.tracks import KINDS, predict_hits
 from pcgnn.errors import ConfigError, DataError
 
 if TYPE_CHECKING:

@@ -233,7 +233,7 @@ def test_blocks_of_events_change_nothing(
     words = ["predict", "--checkpoint", str(folder / "run" / "best.ckpt")]
     words += ["--files", str(folder / "plain.root")]
     assert main([*words, "--output", str(tmp_path / "whole.root")]) == 0
-    monkeypatch.setattr("pcgnn.cli.tracks._BLOCK", 1)
+    monkeypatch.setattr("pcgnn.cli.track_finding._BLOCK", 1)
     assert main([*words, "--output", str(tmp_path / "single.root")]) == 0
     whole, single = written(tmp_path / "whole.root"), written(tmp_path / "single.root")
     assert all(ak.array_equal(whole[name], single[name]) for name in whole)
