@@ -1,4 +1,4 @@
-"""Scores of the edges or hits of graphs, flat, with the place of each graph."""
+"""Scores of the edges or hits of graphs, one after the other, with the place of each graph."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ __all__ = ["GraphScores"]
 
 @dataclass(frozen=True, eq=False)
 class GraphScores:
-    """One score per edge (or hit), graph after graph; NumPy takes it as the flat array.
+    """One score (or row of outputs) per edge or hit, graph after graph.
+
+    NumPy takes it as the array of all of them.
 
     Args:
-        values: all scores, (E,).
+        values: all scores, (E,), or all outputs of C columns, (N, C).
         offsets: first score of each graph, (graphs + 1,).
 
     Example:
@@ -34,7 +36,7 @@ class GraphScores:
     @classmethod
     def join(cls, parts: Sequence[NDArray[np.floating]]) -> GraphScores:
         """Put the scores of single graphs together."""
-        offsets = np.concatenate([[0], np.cumsum([part.size for part in parts])]).astype(np.int64)
+        offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
         return cls(np.concatenate(parts) if parts else np.empty(0, np.float32), offsets)
 
     @classmethod
@@ -42,7 +44,7 @@ class GraphScores:
         """Accept scores as they are, a list of arrays or a flat array, for graphs of these sizes.
 
         Raises:
-            DataError: the numbers do not fit.
+            DataError: the numbers do not fit, or there are several outputs instead of a score.
         """
         if isinstance(scores, cls):
             made = scores
@@ -52,6 +54,11 @@ class GraphScores:
             flat = np.asarray(scores).reshape(-1)
             made = cls(flat, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
         found = np.diff(made.offsets)
+        if made.values.ndim != 1:
+            raise DataError(
+                f"outputs of the shape {made.values.shape} are no scores of edges",
+                remedy="give one score per edge",
+            )
         if made.offsets[-1] != made.values.size or not np.array_equal(found, list(sizes)):
             raise DataError(
                 f"{made.values.size} scores of {found.size} graphs do not fit "

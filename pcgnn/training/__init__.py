@@ -5,6 +5,7 @@ from pcgnn.training.checkpoint import load_checkpoint
 from pcgnn.training.checkpoint_io import AtomicCheckpointIO
 from pcgnn.training.datamodule import CloudData, LoadedDataModule
 from pcgnn.training.element_tasks import EdgeClassificationTask, HitClassificationTask
+from pcgnn.training.event_tasks import CondensationTask, EmbeddingTask
 from pcgnn.training.fitting import FitResult, fit
 from pcgnn.training.hit_data import HitData
 from pcgnn.training.optimizers import create_optimizer, list_optimizers
@@ -18,7 +19,9 @@ __all__ = [
     "AtomicCheckpointIO",
     "ClassificationTask",
     "CloudData",
+    "CondensationTask",
     "EdgeClassificationTask",
+    "EmbeddingTask",
     "FactorLR",
     "FileData",
     "FitResult",

@@ -7,12 +7,20 @@ from typing import Any
 from pcgnn.errors import CheckpointError
 from pcgnn.training.base_task import Task
 from pcgnn.training.element_tasks import EdgeClassificationTask, HitClassificationTask
+from pcgnn.training.event_tasks import CondensationTask, EmbeddingTask
 from pcgnn.training.task import ClassificationTask
 
 __all__ = ["task_class", "task_of"]
 
 TASKS: dict[str, type[Task]] = {
-    task.kind: task for task in (ClassificationTask, EdgeClassificationTask, HitClassificationTask)
+    task.kind: task
+    for task in (
+        ClassificationTask,
+        CondensationTask,
+        EdgeClassificationTask,
+        EmbeddingTask,
+        HitClassificationTask,
+    )
 }
 
 
