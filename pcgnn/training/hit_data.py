@@ -22,12 +22,17 @@ class HitData(CloudData):
         mapping: names of the branches, see :func:`pcgnn.read_hits`.
         pt: pT floor in GeV, from which the cuts follow.
         table: of cuts, see :meth:`pcgnn.tracking.LayerPairCuts.for_pt`.
-        cuts: the cuts themselves instead: arguments of :class:`pcgnn.tracking.LayerPairCuts`.
+        cuts: the cuts themselves instead: arguments of :class:`pcgnn.tracking.LayerPairCuts`, or
+            of the way of joining hits that ``edge_maker`` names.
+        edge_maker: what joins hits, see :func:`pcgnn.tracking.edge_maker`.
         truth: which edges are true.
         low_pt: what edges of particles below the floor are.
         truth_selection: ``ideal`` removes noise and soft particles by their truth.
         one_hit_per_layer: keep one hit per particle and layer, by truth.
         undirected: every edge in both directions.
+        features: inputs of the hits, "published", "helix" or names.
+        edge_features: inputs of the edges, likewise; other than 4 must be told to the network
+            (``arguments: {edge_features: 7}`` for "helix").
         split: fractions or numbers of events for training, validation, test.
         split_seed: seed of the split.
         val_files: files of the validation part, instead of a split.
@@ -51,11 +56,14 @@ class HitData(CloudData):
         pt: float = 1.0,
         table: str = "generic",
         cuts: dict[str, Any] | None = None,
+        edge_maker: str = "layer-pairs",
         truth: Literal["same_particle", "consecutive"] = "same_particle",
         low_pt: Literal["ignore", "background", "signal"] = "ignore",
         truth_selection: Literal["ideal"] | None = None,
         one_hit_per_layer: bool = False,
         undirected: bool = False,
+        features: str | list[str] = "published",
+        edge_features: str | list[str] = "published",
         split: list[float] | None = None,
         split_seed: int = 0,
         val_files: str | list[str] | None = None,
@@ -64,12 +72,17 @@ class HitData(CloudData):
         seed: int = 0,
     ) -> None:
         super().__init__(batch_size=batch_size, eval_batch_size=1, seed=seed)
-        from pcgnn.tracking import LayerPairCuts
+        from pcgnn.tracking import EdgeMaker, LayerPairCuts
+        from pcgnn.tracking import edge_maker as make_edges
 
         self.files, self.val_files, self.test_files = files, val_files, test_files
         self.read_options = {"format": file_format, "mapping": mapping}
-        self.cuts = (
-            LayerPairCuts.for_pt(pt, table) if cuts is None else LayerPairCuts.from_dict(cuts)
+        if cuts is None and edge_maker != LayerPairCuts.kind:
+            raise ConfigError(
+                f"edge_maker = {edge_maker!r} without its arguments", remedy="give them as cuts"
+            )
+        self.cuts: EdgeMaker = (
+            LayerPairCuts.for_pt(pt, table) if cuts is None else make_edges(edge_maker, cuts)
         )
         self.graph_options: dict[str, Any] = {
             "pt_min": None if cuts is None else pt,
@@ -78,6 +91,8 @@ class HitData(CloudData):
             "truth_selection": truth_selection,
             "one_hit_per_layer": one_hit_per_layer,
             "undirected": undirected,
+            "features": features,
+            "edge_features": edge_features,
         }
         if split is not None and (val_files is not None or test_files is not None):
             raise ConfigError(

@@ -41,6 +41,23 @@ def test_the_module_gives_the_graphs_that_python_gives(file: Path) -> None:
     assert sorted(seen) == list(range(6))
 
 
+def test_features_and_edge_makers_reach_the_graphs(file: Path) -> None:
+    data = HitData(
+        str(file),
+        edge_maker="nearest",
+        cuts={"k": 3, "space": ["eta", "phi"]},
+        features="helix",
+        edge_features=["z0", "dr"],
+        split=[4, 2],
+    )
+    data.setup("fit")
+    assert data.train[0].x.shape[1] == 4
+    assert data.train[0].edge_attr.shape[1] == 2
+    assert data.train.description["edge_maker"] == "nearest"
+    with pytest.raises(ConfigError, match="without its arguments"):
+        HitData(str(file), edge_maker="nearest")
+
+
 def test_cuts_survive_a_round_trip() -> None:
     for cuts in (LayerPairCuts.for_pt(1.0), LayerPairCuts.from_dict(TOY)):
         again = LayerPairCuts.from_dict(cuts.to_dict())
