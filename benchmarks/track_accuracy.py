@@ -76,7 +76,7 @@ RECIPES = {
         0.98,
         5,
         15,
-        {"latent": 64, "steps": 6, "layers": 1},
+        {"latent": 48, "steps": 6, "layers": 1},
         TRAINING,
     ),
 }

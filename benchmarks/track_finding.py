@@ -2,14 +2,16 @@
 
 The events are made by ``pcgnn simulate tracks`` (extra ``simulation``)::
 
-    pcgnn simulate tracks kf.root --events 20 --seed 42 --reconstruction
-    python -m benchmarks.track_finding --files kf.root --reference ambi
     pcgnn simulate tracks noisy.root --events 16 --seed 43 --inefficiency 0.02 --noise 0.1
-    python -m benchmarks.track_finding --files noisy.root
+    pcgnn simulate tracks kf.root --events 20 --seed 42 --reconstruction
+    python -m benchmarks.track_finding --files noisy.root --compare kf.root
 
-Graphs by layer pairs for pT > 1 GeV on all pixel hits of all particles (and noise), an edge filter
-that looks at single edges, an interaction network on what it leaves, tracks by walkthrough. Both
-thresholds are chosen on the validation events; figures are of the test events, the last ones.
+Graphs by layer pairs for pT > 1 GeV on all pixel hits of all particles and noise; a small
+interaction network that thins them out (single edges cannot be told apart: an MLP on them reaches
+an AUC of .84 and removes 6% at .995 efficiency); a larger one on what is left; tracks by
+walkthrough. Both thresholds are chosen on the validation events. Figures are of the last events of
+``--files``, and of the first ones of ``--compare``, whose hits are complete and without noise since
+the Kalman filter ran on them.
 
 One set of particles is the denominator of both algorithms: pT >= 1 GeV, |eta| < 3, hits on at
 least 3 pixel layers and, as the Kalman filter asks for many, at least 9 hits in the whole tracker.
@@ -34,13 +36,16 @@ from pcgnn.tracking import HitGraphs, LayerPairCuts, build_graphs, find_tracks
 
 PT_MIN, ETA_MAX, MIN_HITS, MIN_PIXEL_LAYERS = 1.0, 3.0, 9, 3
 PIXELS = (7, 8, 9)
-FILTER_EFFICIENCY = 0.995
+THINNING_EFFICIENCY = 0.995
 EFFICIENCY = 0.98
 RULES: dict[str, dict[str, Any]] = {
     "double_majority": {"rule": "double_majority"},
     "acts": {"rule": "acts"},
     "acts, double matching": {"rule": "acts", "double_matching": True},
 }
+REFERENCES = ("ckf", "ambi")
+CUTS = LayerPairCuts.for_pt(PT_MIN)
+FEATURES: dict[str, Any] = {"features": "helix", "edge_features": "helix"}
 FIT: dict[str, Any] = {"weight_decay": 1e-4, "gradient_clip": 1.0, "progress": False}
 
 
@@ -89,21 +94,27 @@ def reference_labels(hits: ak.Array, name: str) -> Any:
     return labels
 
 
+def count_true(graphs: HitGraphs) -> int:
+    """True edges in the graphs that count."""
+    return sum(int(graph.y[graph.edge_mask].sum()) for graph in graphs)
+
+
 def trained(
-    name: str, folder: Path, train: HitGraphs, val: HitGraphs, epochs: int, lr: float, **sizes: Any
+    folder: Path, train: HitGraphs, val: HitGraphs, epochs: int, lr: float, **sizes: int
 ) -> Any:
     torch.manual_seed(1)
     model = pcgnn.create_model(
-        name,
+        "recurrent-interaction-network",
         features=train.features,
         edge_features=len(train.description["edge_features"]),
+        layers=1,
         **sizes,
     )
     begin = time.perf_counter()
     result = pcgnn.fit(
         model, train, val, epochs=epochs, lr=lr, seed=1, directory=folder, resume=True, **FIT
     )
-    print(f"{name}: {model.num_parameters:,} parameters, {time.perf_counter() - begin:.0f} s")
+    print(f"{sizes}: {model.num_parameters:,} parameters, {time.perf_counter() - begin:.0f} s")
     return result
 
 
@@ -115,98 +126,106 @@ def judge(table: dict[str, Any], labels: Any, text: str, record: dict[str, Any])
         print(f"{text:<32}{rule:<23}" + "".join(f"{rate!s:<24}" for rate in rates), flush=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--files", required=True, help="ROOT file of pcgnn simulate tracks")
-    parser.add_argument("--reference", help="tracks in the file to compare with, e.g. ambi")
-    parser.add_argument("--val", type=int, default=2, help="validation events")
-    parser.add_argument("--test", type=int, default=4, help="test events")
-    parser.add_argument("--filter-epochs", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--output", type=Path, default=Path("runs/track-finding"))
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    pcgnn.tune_allocator()
-    folder = options.output / Path(options.files).stem
-    folder.mkdir(parents=True, exist_ok=True)
-
-    hits = pcgnn.read_hits(options.files)
-    graphs = build_graphs(
-        hits, LayerPairCuts.for_pt(PT_MIN), features="helix", edge_features="helix"
-    )
-    print(graphs, flush=True)
-    stop = len(hits) - options.test
-    begin = stop - options.val
-    parts = {"train": graphs[:begin], "val": graphs[begin:stop], "test": graphs[stop:]}
-
-    result = trained(
-        "edge-filter", folder / "filter", parts["train"], parts["val"], options.filter_epochs, 5e-3,
-        latent=32, layers=2,
-    )  # fmt: skip
-    scores = {name: pcgnn.predict(result, part) for name, part in parts.items()}
-    cut = parts["val"].report(scores["val"]).threshold_at_efficiency(FILTER_EFFICIENCY)
-    record: dict[str, Any] = {
-        "files": Path(options.files).name,
-        "graphs": graphs.description,
-        "events": {name: len(part) for name, part in parts.items()},
-        "filter": parts["test"].report(scores["test"], threshold=cut).to_dict(),
-    }
-    print(parts["test"].report(scores["test"], threshold=cut), flush=True)
-    whole = {name: int(sum(g.y[g.edge_mask].sum() for g in part)) for name, part in parts.items()}
-    parts = {name: part.filter(scores[name], cut) for name, part in parts.items()}
-    del graphs, scores
-    print(parts["test"], flush=True)
-
-    result = trained(
-        "recurrent-interaction-network", folder / "network", parts["train"], parts["val"],
-        options.epochs, 4e-3, latent=48, steps=5, layers=1,
-    )  # fmt: skip
-    scores = {name: pcgnn.predict(result, parts[name]) for name in ("val", "test")}
-    kept = int(sum(g.y[g.edge_mask].sum() for g in parts["val"])) / whole["val"]
-    threshold = (
-        parts["val"].report(scores["val"]).threshold_at_efficiency(min(EFFICIENCY / kept, 1.0))
-    )
-    edges = parts["test"].report(scores["test"], threshold=threshold)
-    left = int(sum(g.y[g.edge_mask].sum() for g in parts["test"])) / whole["test"]
-    record["network"] = edges.to_dict()
-    record["efficiency of filter and network"] = left * edges.efficiency.value
-    print(edges)
+def chain(
+    files: str, start: int, stop: int, networks: tuple[Any, float, Any, float], text: str
+) -> dict[str, Any]:
+    """Graphs, both networks and tracks of some events, judged."""
+    first, cut, second, threshold = networks
+    hits = pcgnn.read_hits(files, entry_start=start, entry_stop=stop)
+    graphs = build_graphs(hits, CUTS, **FEATURES)
+    true = count_true(graphs)
+    scores = pcgnn.predict(first, graphs)
+    thinning = graphs.report(scores, threshold=cut)
+    print(f"\n{text}: {len(hits)} events\n{thinning}")
+    graphs = graphs.filter(scores, cut)
+    left = count_true(graphs) / true
+    scores = pcgnn.predict(second, graphs)
+    edges = graphs.report(scores, threshold=threshold)
+    both = left * edges.efficiency.value
     print(
-        f"filter and network: {left * edges.efficiency.value:.4f} of the true edges of the graphs, "
+        f"{edges}\nboth networks keep {both:.4f} of the true edges of the graphs, "
         f"purity {edges.purity}",
         flush=True,
     )
-
-    hits = hits[parts["test"].events]
-    test = parts["test"].compact()
-    tracks = find_tracks(test, scores["test"], hits=hits, method="walkthrough", threshold=threshold)
+    record = {
+        "events": len(hits),
+        "thinning": thinning.to_dict(),
+        "network": edges.to_dict(),
+        "efficiency of both networks": both,
+    }
+    begin = time.process_time()
+    tracks = find_tracks(graphs, scores, hits=hits, method="walkthrough", threshold=threshold)
+    print(f"walkthrough: {time.process_time() - begin:.1f} CPU s")
     table = columns(hits)
     pixel = table["pixel"]
-    offset = table["event_id"] * (int(tracks.max()) + 1)
-    tracks = np.where(tracks >= 0, tracks + offset, -1)
     print(f"{'tracks':<32}{'rule':<23}{'efficiency':<24}{'fakes':<24}duplicates")
-    judge(restricted(table, pixel), tracks[pixel], "network, pixel hits", record)
-    if options.reference:
-        reference = reference_labels(hits, options.reference)
-        text = f"{options.reference}, its pixel hits"
-        judge(restricted(table, pixel), reference[pixel], text, record)
-        every = np.ones(pixel.size, dtype=bool)
-        text = f"{options.reference}, pixel and strip hits"
-        judge(restricted(table, every), reference, text, record)
+    judge(restricted(table, pixel), tracks[pixel], "networks, pixel hits", record)
     number = np.cumsum(pixel) - 1
     ledger = loss_ledger(
         restricted(table, pixel),
         rule="double_majority",
         pt_min=PT_MIN,
         eta_max=ETA_MAX,
-        selected=test.selected()[pixel],
-        edge_index=number[test.edges().numpy()],
-        edge_score=np.asarray(scores["test"]),
+        edge_index=number[graphs.edges().numpy()],
+        edge_score=np.asarray(scores),
         threshold=threshold,
         tracks=tracks[pixel],
     )
     record["ledger"] = ledger.to_dict()
-    print(ledger)
+    for name in REFERENCES:
+        if name in ak.fields(hits):
+            labels = reference_labels(hits, name)
+            judge(restricted(table, pixel), labels[pixel], f"{name}, its pixel hits", record)
+            every = np.ones(pixel.size, dtype=bool)
+            judge(restricted(table, every), labels, f"{name}, pixel and strip hits", record)
+    print(ledger, flush=True)
+    return record
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--files", required=True, help="ROOT file of pcgnn simulate tracks")
+    parser.add_argument("--compare", help="ROOT file with reference tracks")
+    parser.add_argument("--train", type=int, default=10, help="training events, the first ones")
+    parser.add_argument("--val", type=int, default=2, help="validation events, the next ones")
+    parser.add_argument("--test", type=int, default=4, help="test events of either file")
+    parser.add_argument("--thinning-epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--output", type=Path, default=Path("runs/track-finding"))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    pcgnn.tune_allocator()
+    folder: Path = options.output
+    folder.mkdir(parents=True, exist_ok=True)
+
+    begin = options.train + options.val
+    hits = pcgnn.read_hits(options.files, entry_stop=begin)
+    graphs = build_graphs(hits, CUTS, **FEATURES)
+    print(graphs, flush=True)
+    train, val = graphs[: options.train], graphs[options.train :]
+    first = trained(
+        folder / "thinning", train, val, options.thinning_epochs, 5e-3, latent=16, steps=2
+    )
+    scores = [pcgnn.predict(first, part) for part in (train, val)]
+    true = count_true(val)
+    cut = val.report(scores[1]).threshold_at_efficiency(THINNING_EFFICIENCY)
+    train, val = train.filter(scores[0], cut), val.filter(scores[1], cut)
+    print(train, flush=True)
+    second = trained(folder / "network", train, val, options.epochs, 4e-3, latent=48, steps=5)
+    wanted = min(EFFICIENCY * true / count_true(val), 1.0)
+    threshold = val.report(pcgnn.predict(second, val)).threshold_at_efficiency(wanted)
+    description = graphs.description
+    del graphs, train, val, scores, hits
+
+    networks = (first, cut, second, threshold)
+    record: dict[str, Any] = {
+        "graphs": description,
+        "training events": options.train,
+        "validation events": options.val,
+        "test": chain(options.files, begin, begin + options.test, networks, "test events"),
+    }
+    if options.compare:
+        record["compare"] = chain(options.compare, 0, options.test, networks, "compared events")
     with atomic_path(folder / "figures.json", overwrite=True) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n")
 

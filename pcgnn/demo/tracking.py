@@ -62,7 +62,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
 
     steps.begin("graphs", f"Join hits on neighbouring layers, for pT >= {PT_MIN:g} GeV")
-    graphs = build_graphs(hits, LayerPairCuts.for_pt(PT_MIN), truth_selection="ideal")
+    graphs = build_graphs(
+        hits,
+        LayerPairCuts.for_pt(PT_MIN),
+        truth_selection="ideal",
+        features="helix",
+        edge_features="helix",
+    )
     steps.say(repr(graphs))
     train, val, test = graphs.split((20, 4, 6), seed=1)
 
@@ -105,7 +111,12 @@ def train_network(
     """A small recurrent interaction network."""
     torch.manual_seed(arguments.seed)  # for the first weights
     model = pcgnn.create_model(
-        "recurrent-interaction-network", features=train.features, latent=32, steps=4, layers=1
+        "recurrent-interaction-network",
+        features=train.features,
+        edge_features=len(train.description["edge_features"]),
+        latent=32,
+        steps=4,
+        layers=1,
     )
     return pcgnn.fit(
         model,
