@@ -9,23 +9,23 @@ from torch import Tensor, nn
 
 from pcgnn.errors import DataError
 
-__all__ = ["EdgeModel", "HitGraphModel", "HitModel"]
+__all__ = ["EdgeModel", "HitGraphModel", "HitModel", "HitOutputModel"]
 
 
 class HitGraphModel(nn.Module, ABC):
-    """Base of the networks that give each edge or each hit of a hit graph one logit.
+    """Base of the networks that give each edge or each hit of a hit graph a logit or several.
 
     A subclass fills ``config`` with its constructor arguments and computes :meth:`logits`. The
     base checks the input.
 
     Attributes:
-        task: what the logits are of.
+        task: what the logits are of, or are for.
         name: name in the registry it was created under.
         config: constructor arguments, plain and JSON-able; with ``features`` and
             ``edge_features``.
 
     **Shapes:** x (N, features), edge_index (2, E), edge_attr (E, edge_features) -> (E,) or (N,)
-    logits.
+    logits, or (N, C) outputs.
     """
 
     task: ClassVar[str]
@@ -34,7 +34,7 @@ class HitGraphModel(nn.Module, ABC):
 
     @abstractmethod
     def logits(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Tensor:
-        """Compute the logits, shape (E,) or (N,)."""
+        """Compute the logits, shape (E,), (N,) or (N, C)."""
 
     def forward(self, batch: Any) -> Tensor:
         """Compute the logits of a PyG batch (or a single graph).
@@ -91,3 +91,12 @@ class HitModel(HitGraphModel):
     """A network that gives each hit one logit, shape (N,)."""
 
     task: ClassVar[str] = "hits"
+
+
+class HitOutputModel(HitGraphModel):
+    """A network that gives each hit several outputs, shape (N, C), judged event by event.
+
+    Attributes:
+        task: "condensation", with the logit of the condensation strength in the first column and
+            coordinates in the others, or "embedding", with nothing but coordinates.
+    """
