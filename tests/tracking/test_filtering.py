@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+import awkward as ak
 import numpy as np
 import pytest
 import torch
 from tracking_events import events
 
+import pcgnn
 from pcgnn.errors import ConfigError, DataError
 from pcgnn.tracking import LayerPairCuts, RadiusGraph, build_graphs, find_tracks
 
@@ -82,3 +84,24 @@ def test_wrong_scores_are_refused() -> None:
     with pytest.raises(ConfigError, match="finite"):
         graphs.filter(scores, math.nan)
     assert graphs.filter(scores, 2.0).num_edges == 0
+
+
+def test_radius_graph_filter_and_network_in_a_row() -> None:
+    hits = events(12, seed=4)
+    named = hits.hit
+    # stands for the output of an embedding network: where a hit is seen from the beam spot
+    x, y, z = (np.asarray(ak.flatten(named[name]), np.float64) for name in "xyz")
+    vectors = np.stack([x, y, z], 1) / np.sqrt(x**2 + y**2 + (0.5 * z) ** 2)[:, None]
+    graphs = build_graphs(hits, RadiusGraph(0.25, space=vectors), truth="consecutive", pt_min=0.5)
+    train, test = graphs.split((8, 4), seed=1)
+    network = pcgnn.create_model("edge-filter", features=graphs.features, latent=16, layers=2)
+    result = pcgnn.fit(network, train, test, epochs=5, lr=1e-2, progress=False)
+    before = test.report(pcgnn.predict(result, test))
+    kept = test.filter(pcgnn.predict(result, test), before.threshold_at_efficiency(0.95))
+    after = kept.report(np.ones(kept.num_edges))
+    assert after.graph_purity.value > 1.3 * before.graph_purity.value
+    lost = after.construction_efficiency.value / before.construction_efficiency.value
+    assert lost == pytest.approx(0.95, abs=0.01)
+    network = pcgnn.create_model("edge-attention-network", features=graphs.features, latent=8)
+    result = pcgnn.fit(network, kept[:3], kept[3:], epochs=1, progress=False)
+    assert len(pcgnn.predict(result, kept).values) == kept.num_edges
