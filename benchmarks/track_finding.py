@@ -8,9 +8,10 @@ The events are made by ``pcgnn simulate tracks`` (extra ``simulation``)::
 
 Graphs by layer pairs for pT > 1 GeV on all pixel hits of all particles and noise; a small
 interaction network that thins them out; a larger one on what is left; both trained on sectors in
-azimuth, many updates per event, and applied to whole events; tracks by walkthrough. Both thresholds are chosen on the validation events. Figures are of the last events of
-``--files``, and of the first ones of ``--compare``, whose hits are complete and without noise since
-the Kalman filter ran on them.
+azimuth, many updates per event, and applied to whole events; tracks by walkthrough. Both thresholds
+are chosen on the validation events. Figures are of the last events of ``--files``, and of the first
+ones of ``--compare``, whose hits are complete and without noise since the Kalman filter ran on
+them.
 
 One set of particles is the denominator of both algorithms: pT >= 1 GeV, |eta| < 3, hits on at
 least 3 pixel layers and, as the Kalman filter asks for many, at least 9 hits in the whole tracker.
