@@ -10,14 +10,18 @@ from torch import nn
 
 from pcgnn.errors import ConfigError
 from pcgnn.losses.binary import BinaryCrossEntropy, FocalLoss
+from pcgnn.losses.condensation import CondensationLoss
 from pcgnn.losses.cross_entropy import WeightedCrossEntropy
+from pcgnn.losses.pair_hinge import PairHingeLoss
 
 __all__ = ["create_loss", "list_losses"]
 
 LOSSES: dict[str, type[nn.Module]] = {
     "binary-cross-entropy": BinaryCrossEntropy,
+    "condensation": CondensationLoss,
     "cross-entropy": WeightedCrossEntropy,
     "focal": FocalLoss,
+    "pair-hinge": PairHingeLoss,
 }
 
 
@@ -26,7 +30,7 @@ def list_losses() -> list[str]:
 
     Example:
         >>> list_losses()
-        ['binary-cross-entropy', 'cross-entropy', 'focal']
+        ['binary-cross-entropy', 'condensation', 'cross-entropy', 'focal', 'pair-hinge']
     """
     return sorted(LOSSES)
 

@@ -2,8 +2,10 @@
 
 from pcgnn.models.attention_network import EdgeAttentionNetwork
 from pcgnn.models.base import Cloud, CloudModel
+from pcgnn.models.condensation_network import CondensationNetwork
 from pcgnn.models.edge_filter import EdgeFilter
-from pcgnn.models.hit_graph_model import EdgeModel, HitGraphModel, HitModel
+from pcgnn.models.hit_embedding import HitEmbedding
+from pcgnn.models.hit_graph_model import EdgeModel, HitGraphModel, HitModel, HitOutputModel
 from pcgnn.models.hit_network import HitNetwork
 from pcgnn.models.interaction_network import InteractionNetwork, RecurrentInteractionNetwork
 from pcgnn.models.particlenet import ParticleNet
@@ -19,12 +21,15 @@ from pcgnn.models.registry import (
 __all__ = [
     "Cloud",
     "CloudModel",
+    "CondensationNetwork",
     "EdgeAttentionNetwork",
     "EdgeFilter",
     "EdgeModel",
+    "HitEmbedding",
     "HitGraphModel",
     "HitModel",
     "HitNetwork",
+    "HitOutputModel",
     "InteractionNetwork",
     "Model",
     "ParticleNet",

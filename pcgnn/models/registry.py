@@ -29,10 +29,14 @@ class ModelEntry(NamedTuple):
 
 
 MODELS: dict[str, ModelEntry] = {
+    "condensation-network": ModelEntry(
+        "pcgnn.models.condensation_network", "CondensationNetwork", {}
+    ),
     "edge-attention-network": ModelEntry(
         "pcgnn.models.attention_network", "EdgeAttentionNetwork", {}
     ),
     "edge-filter": ModelEntry("pcgnn.models.edge_filter", "EdgeFilter", {}),
+    "hit-embedding": ModelEntry("pcgnn.models.hit_embedding", "HitEmbedding", {}),
     "hit-network": ModelEntry("pcgnn.models.hit_network", "HitNetwork", {}),
     "interaction-network": ModelEntry("pcgnn.models.interaction_network", "InteractionNetwork", {}),
     "recurrent-interaction-network": ModelEntry(
@@ -51,7 +55,8 @@ def list_models(task: str | None = None) -> list[str]:
     """Return the names of all models.
 
     Args:
-        task: only those made for it: "classification" of graphs, "edges" or "hits".
+        task: only those made for it: "classification" of graphs, "edges", "hits", "condensation"
+            or "embedding" of hits.
 
     Example:
         >>> "particlenet-lite" in list_models()

@@ -69,7 +69,13 @@ def test_meta_device_needs_no_host():
 
 
 def test_registry_and_errors():
-    assert list_losses() == ["binary-cross-entropy", "cross-entropy", "focal"]
+    assert list_losses() == [
+        "binary-cross-entropy",
+        "condensation",
+        "cross-entropy",
+        "focal",
+        "pair-hinge",
+    ]
     assert str(create_loss("cross-entropy", label_smoothing=0.1)) == (
         "WeightedCrossEntropy(label_smoothing=0.1)"
     )
