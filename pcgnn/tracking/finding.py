@@ -1,4 +1,4 @@
-"""From scored edges to tracks."""
+"""From scored edges, or hits in a learned space, to tracks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from pcgnn.errors import ConfigError, DataError
 from pcgnn.tracking.components import components, keep_long, renumber
+from pcgnn.tracking.dbscan import dbscan
 from pcgnn.tracking.graphs import HitGraphs
 from pcgnn.tracking.scores import GraphScores
+from pcgnn.tracking.spaces import GivenVectors
 from pcgnn.tracking.walkthrough import walkthrough
 
 __all__ = ["Method", "find_tracks"]
 
-Method = Literal["components", "walkthrough"]
+Method = Literal["components", "dbscan", "walkthrough"]
 Index = NDArray[np.int64]
 
 
@@ -28,21 +30,28 @@ def find_tracks(
     method: Method = "components",
     threshold: float = 0.5,
     min_hits: int = 3,
+    radius: float | None = None,
+    min_samples: int = 3,
 ) -> Index:
-    """Build tracks from the edges that pass a threshold.
+    """Build tracks from the edges that pass a threshold, or from hits in a learned space.
 
     Args:
         graphs: hit graphs of one or many events. Graphs of the same event (sectors) are joined:
             an edge that several of them hold passes if its mean score does. A part of the
             events is made an array of its own with :meth:`HitGraphs.compact`, since events
             without a graph would count as events without tracks.
-        scores: what :func:`pcgnn.predict` returns, a list of arrays or one flat array.
+        scores: what :func:`pcgnn.predict` returns, a list of arrays or one flat array; for
+            ``dbscan`` coordinates of the hits, (hits, D), as of an embedding network.
         hits: the hits the graphs were made from, to check that they are; may be left out.
         method: ``components`` takes connected components of the edges that pass;
             ``walkthrough`` takes them where they do not branch and else the best paths through
-            them, see :mod:`pcgnn.tracking.walkthrough`.
+            them, see :mod:`pcgnn.tracking.walkthrough`; ``dbscan`` takes clusters of hits in a
+            learned space, see :mod:`pcgnn.tracking.dbscan`, and looks at no edges.
         threshold: score from which an edge passes.
         min_hits: groups with fewer hits are no tracks.
+        radius: of ``dbscan``: how near hits of a cluster are, in the units of the space.
+        min_samples: of ``dbscan``: hits within the radius of a hit, itself included, from which
+            it carries a cluster.
 
     Returns:
         One label per hit over all events in order, -1 for none; labels do not repeat between
@@ -76,6 +85,10 @@ def find_tracks(
             "all particles of the others would count as lost",
             remedy="part = part.compact(), with hits[part.events] taken before",
         )
+    if method == "dbscan":
+        if radius is None:
+            raise ConfigError("dbscan needs a radius", remedy="give radius=")
+        return renumber(keep_long(_dense(graphs, scores, radius, min_samples), min_hits))
     found = GraphScores.of(scores, [int(graph.edge_index.shape[1]) for graph in graphs])
     edges, values = _joined(graphs, found, total)
     passed = values >= threshold
@@ -85,6 +98,30 @@ def find_tracks(
     else:
         labels = walkthrough(edges, values, total, min_hits)
     return renumber(labels)
+
+
+def _dense(graphs: HitGraphs, scores: Any, radius: float, min_samples: int) -> Index:
+    """Clusters of the hits of all events by DBSCAN, -1 for those that are in no graph as well."""
+    if any(np.ndim(part) == 1 for part in _arrays(scores)):
+        raise DataError(
+            "dbscan needs coordinates of the hits, not one score each",
+            remedy="give what pcgnn.predict returns for an embedding network, (hits, D)",
+        )
+    points = GivenVectors(scores, graphs).values.astype(np.float64)
+    event = np.repeat([int(graph.event) for graph in graphs], graphs.sizes)
+    labels = np.full(int(graphs.offsets[-1]), -1, dtype=np.int64)
+    place = [graph.hit_index.cpu().numpy() for graph in graphs]
+    if place:
+        labels[np.concatenate(place) + graphs.offsets[event]] = dbscan(
+            points, event, radius=radius, min_samples=min_samples
+        )
+    return labels
+
+
+def _arrays(scores: Any) -> list[Any]:
+    if isinstance(scores, (list, tuple)):
+        return list(scores)
+    return [scores.values if isinstance(scores, GraphScores) else scores]
 
 
 def _joined(
