@@ -161,17 +161,21 @@ class Task(LightningModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Loss of one batch; the value stays on the device."""
-        target, weight = self.targets(batch)
-        loss: Tensor = self.loss(self(batch), target, weight)
+        loss, examples = self.batch_loss(batch)
         self.log(
             "train_loss",
             loss.detach(),
             on_step=False,
             on_epoch=True,
             sync_dist=True,
-            batch_size=target.shape[0],
+            batch_size=examples,
         )
         return loss
+
+    def batch_loss(self, batch: Any) -> tuple[Tensor, int]:
+        """Loss of one batch and the number of its examples."""
+        target, weight = self.targets(batch)
+        return self.loss(self(batch), target, weight), target.shape[0]
 
     def on_validation_epoch_start(self) -> None:
         """Forgets the graphs of the last validation."""

@@ -17,8 +17,10 @@ __all__ = ["CondensationTask", "EmbeddingTask"]
 class _EventTask(Task):
     """A loss that looks at all hits of an event together, and is averaged over the batches.
 
-    Losses come as ``loss(output, target, weight)`` with the target of :meth:`targets`, and name
-    their terms by ``parts``; these are the numbers of the validation.
+    Losses come as ``loss(output, target, weight, plan)`` with the target of :meth:`targets`, and
+    name their terms by ``parts``; these are the numbers of the validation. Which hits are of one
+    object is found on the host before a batch goes to its device (``plan``), so that a step does
+    not wait for it.
 
     Args:
         low_pt: what hits of particles below the pT floor are: ``ignore`` (neither signal nor
@@ -69,10 +71,32 @@ class _EventTask(Task):
             return target, None
         return target, (interest | (particle <= 0)).to(wanted.dtype)
 
-    def numbers(self, logits: Tensor, target: Tensor, weight: Tensor | None) -> dict[str, Tensor]:
-        """The terms of the loss of one batch."""
-        parts = getattr(self.loss, "parts", None)
-        return {} if parts is None else parts(logits, target, weight)
+    def numbers(
+        self, logits: Tensor, target: Tensor, weight: Tensor | None, plan: Any = None
+    ) -> dict[str, Tensor]:
+        """The terms of the loss of one batch, by name."""
+        loss: Any = self.loss
+        if not hasattr(loss, "parts"):
+            return {}
+        arguments = (target, weight) if plan is None else (target, weight, plan)
+        terms: dict[str, Tensor] = loss.parts(logits, *arguments)
+        return terms
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Finds the objects of the batch while it is on the host."""
+        loss: Any = self.loss
+        if hasattr(loss, "plan") and getattr(batch, "particle_id", None) is not None:
+            batch.loss_plan = loss.plan(*self.targets(batch))
+        return batch
+
+    def batch_loss(self, batch: Any) -> tuple[Tensor, int]:
+        """Loss of one batch and the number of its hits."""
+        arguments = self._arguments(batch)
+        return self.loss(self(batch), *arguments), arguments[0].shape[0]
+
+    def _arguments(self, batch: Any) -> tuple[Any, ...]:
+        plan = getattr(batch, "loss_plan", None)
+        return (*self.targets(batch), plan) if plan is not None else self.targets(batch)
 
     def on_validation_epoch_start(self) -> None:
         """Forgets the events of the last validation."""
@@ -84,10 +108,10 @@ class _EventTask(Task):
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Keeps the loss and its terms of one batch; the values stay on the device."""
-        target, weight = self.targets(batch)
+        arguments = self._arguments(batch)
         output = self(batch).detach()
-        found = {"loss": self.loss(output, target, weight)}
-        self._parts.append({**found, **self.numbers(output, target, weight)})
+        found = {"loss": self.loss(output, *arguments)}
+        self._parts.append({**found, **self.numbers(output, *arguments)})
 
     def evaluated_numbers(self) -> dict[str, Tensor]:
         """Loss and terms, averaged over the batches since the start of the epoch."""
