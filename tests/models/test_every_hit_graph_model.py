@@ -18,11 +18,15 @@ from pcgnn.models.audit import DeviceDiscipline
 SMALL: dict[str, dict[str, int]] = {
     "edge-attention-network": {"latent": 8, "steps": 2},
     "edge-filter": {"latent": 16},
+    "hit-embedding": {"latent": 16, "layers": 2},
     "interaction-network": {},
 }
 
 
-@pytest.fixture(params=list_models("edges") + list_models("hits"))
+TASKS = ("edges", "hits", "condensation", "embedding")
+
+
+@pytest.fixture(params=[name for task in TASKS for name in list_models(task)])
 def model(request: pytest.FixtureRequest) -> HitGraphModel:
     torch.manual_seed(5)
     small = SMALL.get(request.param, {"latent": 16, "steps": 3})
@@ -67,10 +71,12 @@ def test_companions_do_not_matter(model: HitGraphModel) -> None:
 
 @pytest.mark.parametrize("chunk", [1, 7, 150, 1000])
 def test_pieces_give_what_the_whole_gives(model: HitGraphModel, chunk: int) -> None:
+    if "chunk" not in model.config:
+        pytest.skip(f"{model.name} looks at hits alone, and at no edges that could be in pieces")
     pieces = model_from_config({"name": model.name, "arguments": {**model.config, "chunk": chunk}})
     pieces.double().load_state_dict(model.state_dict())
     data = graph()
-    weights = torch.randn(150 if model.task == "edges" else 40, dtype=torch.float64)
+    weights = torch.randn(model(data).shape, dtype=torch.float64)
     for network in (model, pieces):
         network.train()
         (network(data) * weights).sum().backward()
@@ -122,16 +128,56 @@ def test_bfloat16_autocast(model: HitGraphModel) -> None:
 
 def test_wrong_input_is_named(model: HitGraphModel) -> None:
     data = graph()
-    with pytest.raises(DataError, match="no edge_attr"):
-        model(Data(x=data.x, edge_index=data.edge_index))
     with pytest.raises(DataError, match=r"x has the shape \(40, 2\), not \(40, 3\)"):
         model.forward_tensors(data.x[:, :2], data.edge_index, data.edge_attr)
+    with pytest.raises(DataError, match="no x"):
+        model(Data(edge_index=data.edge_index, edge_attr=data.edge_attr))
+    if "edge_features" not in model.config:
+        assert torch.equal(model(Data(x=data.x)), model(data))
+        return
+    with pytest.raises(DataError, match="no edge_attr"):
+        model(Data(x=data.x, edge_index=data.edge_index))
     with pytest.raises(DataError, match="edge_attr has the shape"):
         model.forward_tensors(data.x, data.edge_index, data.edge_attr[:-1])
 
 
 def test_it_says_what_it_is(model: HitGraphModel) -> None:
     assert f"{model.num_parameters:,} parameters" in repr(model)
+
+
+def test_a_condensation_network_gives_a_strength_and_coordinates() -> None:
+    torch.manual_seed(1)
+    made = create_model("condensation-network", features=3, latent=8, steps=2, dimensions=5)
+    model = made.double().eval()
+    data = graph()
+    output = model(data)
+    assert output.shape == (40, 6)
+    x, _ = model.trunk(data.x, data.edge_index, data.edge_attr)
+    assert torch.equal(output[:, 0], model.strength(x)[:, 0])
+    assert torch.equal(output[:, 1:], model.coordinates(x))
+    with pytest.raises(ConfigError, match="dimensions"):
+        create_model("condensation-network", features=3, dimensions=0)
+
+
+def test_an_embedding_is_continuous_where_the_azimuth_jumps() -> None:
+    torch.manual_seed(1)
+    model = create_model("hit-embedding", features=3, dimensions=4).double().eval()
+    hits = torch.tensor([[0.1, 1.0 - 1e-9, 0.3], [0.1, -1.0 + 1e-9, 0.3], [0.1, 0.0, 0.3]])
+    left, right, opposite = model(Data(x=hits.double()))
+    assert torch.allclose(left, right, atol=1e-6)
+    assert (left - opposite).abs().max() > 1e-2
+    plain = create_model("hit-embedding", features=3, azimuth=None).double().eval()
+    left, right, _ = plain(Data(x=hits.double()))
+    assert (left - right).abs().max() > 1e-2
+    with pytest.raises(ConfigError, match="azimuth = 3"):
+        create_model("hit-embedding", features=3, azimuth=3)
+
+
+def test_an_embedding_on_the_unit_sphere() -> None:
+    torch.manual_seed(1)
+    model = create_model("hit-embedding", features=3, dimensions=4, normalize=True).double()
+    lengths = model(graph()).norm(dim=1)
+    assert torch.allclose(lengths, torch.ones_like(lengths), rtol=1e-12)
 
 
 def test_the_interaction_network_is_the_published_formula() -> None:

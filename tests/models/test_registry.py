@@ -7,6 +7,7 @@ from pcgnn.models import (
     CloudModel,
     EdgeModel,
     HitModel,
+    HitOutputModel,
     create_model,
     list_models,
     model_from_config,
@@ -18,7 +19,13 @@ def test_the_names_are_sorted_and_each_is_of_its_kind() -> None:
     names = list_models()
     assert names == sorted(names)
     assert {"particlenet", "particlenet-lite", "interaction-network"} <= set(names)
-    for task, base in (("classification", CloudModel), ("edges", EdgeModel), ("hits", HitModel)):
+    for task, base in (
+        ("classification", CloudModel),
+        ("condensation", HitOutputModel),
+        ("edges", EdgeModel),
+        ("embedding", HitOutputModel),
+        ("hits", HitModel),
+    ):
         chosen = list_models(task)
         assert chosen
         assert set(chosen) <= set(names)
