@@ -162,8 +162,9 @@ def measured(quick: bool) -> tuple[dict[str, list[float]], acts_stages.ActsRun |
     seconds: dict[str, list[float]] = {}
     run = None
     torch.set_num_threads(1)
-    one_round(chain)  # imports, page cache, allocator
-    for _ in range(2 if quick else 5):
+    one_round(Chain(quick=True))  # imports
+    chain.read()  # page cache
+    for _ in range(2 if quick else 3):
         spent = one_round(chain)
         for name in NETWORKS:
             spent[SUM[name]] = sum(

@@ -15,7 +15,19 @@ from benchmarks.timing import WALL_THREADS
 
 __all__ = ["machine_info"]
 
-_PACKAGES = ("torch", "torch-geometric", "awkward", "uproot", "numpy", "scipy", "numba")
+_PACKAGES = (
+    "torch",
+    "torch-geometric",
+    "awkward",
+    "uproot",
+    "numpy",
+    "scipy",
+    "numba",
+    "pandas",
+    "networkx",
+    "pyacts",
+    "pythia8mc",
+)
 
 
 def machine_info() -> dict[str, Any]:
