@@ -209,4 +209,5 @@ def _hinges(x: Tensor, number: Tensor, point_x: Tensor, point_charge: Tensor, fi
     distance = torch.cdist(x, point_x, compute_mode="donot_use_mm_for_euclid_dist")
     own = torch.arange(first, first + point_x.shape[0], device=x.device)
     hinge = (1 - distance).clamp(min=0).masked_fill(number[:, None] == own, 0)
-    return hinge @ point_charge
+    # no product of matrices, which autocast would round
+    return (hinge * point_charge).sum(1)
