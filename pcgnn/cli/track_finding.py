@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,8 +29,8 @@ class Found:
     """What a model says of the hits of some events.
 
     Args:
-        labels: track of each hit, -1 for none; None for a model on hits.
-        scores: score of each hit, NaN for hits outside the graphs; None for a model on edges.
+        labels: track of each hit, -1 for none; None for a model that scores hits.
+        scores: score of each hit, NaN for hits outside the graphs; None where there are tracks.
         edges: source, target and score of each edge, and the number of edges per event.
 
     **Shapes:** labels, scores (hits,); edges (E,) each and (events,)
@@ -73,9 +73,7 @@ def find_in_hits(
     task: Task,
     hits: ak.Array,
     *,
-    threshold: float = 0.5,
-    method: Any = "components",
-    min_hits: int = 3,
+    finding: Mapping[str, Any] | None = None,
     ideal: bool = False,
     with_edges: bool = False,
     device: str = "auto",
@@ -85,9 +83,8 @@ def find_in_hits(
     Args:
         task: a task from a checkpoint.
         hits: what :func:`pcgnn.read_hits` returns.
-        threshold: score from which an edge is kept.
-        method: how tracks are built, see :func:`pcgnn.tracking.find_tracks`.
-        min_hits: fewest hits of a track.
+        finding: how tracks are built, options of :func:`pcgnn.tracking.find_tracks`; None for a
+            model on hits.
         ideal: select hits by truth where the training did.
         with_edges: keep all edges and their scores.
         device: where to compute.
@@ -100,7 +97,6 @@ def find_in_hits(
     from pcgnn.training import predict
 
     offsets = np.concatenate([[0], np.cumsum(hits_per_event(hits))])
-    of_edges = task.kind == "edges"
     labels = np.full(offsets[-1], -1, dtype=np.int64)
     scores = np.full(offsets[-1], np.nan, dtype=np.float32)
     lists: list[dict[str, NDArray[Any]]] = []
@@ -118,10 +114,10 @@ def find_in_hits(
         done = True
         values = predict(task, graphs, device=device)
         place = slice(offsets[start], offsets[stop])
-        if not of_edges:
+        if finding is None:
             scores[place][graphs.selected()] = values.values
             continue
-        found = find_tracks(graphs, values, method=method, threshold=threshold, min_hits=min_hits)
+        found = find_tracks(graphs, values, **finding)
         labels[place] = np.where(found >= 0, found + next_label, -1)
         next_label = max(next_label, int(labels[place].max(initial=-1)) + 1)
         if with_edges:
@@ -130,9 +126,9 @@ def find_in_hits(
     if outside is not None and not done:
         raise outside
     edges = None
-    if with_edges and of_edges:
+    if with_edges:
         edges = ({name: _join([part[name] for part in lists]) for name in _EDGE_TYPES}, counts)
-    return Found(labels if of_edges else None, None if of_edges else scores, edges)
+    return Found(None if finding is None else labels, scores if finding is None else None, edges)
 
 
 _EDGE_TYPES = {"source": np.int32, "target": np.int32, "score": np.float32}

@@ -22,7 +22,19 @@ def add_tracking(parser: argparse.ArgumentParser) -> None:
         "pcgnn fit, which the checkpoint carries (pcgnn validate prints those for other "
         "efficiencies)",
     )  # fmt: skip
-    group.add_argument("--method", metavar="NAME", help="components (default), walkthrough")
+    group.add_argument(
+        "--method", metavar="NAME",
+        help="components (default), walkthrough; of condensation networks: condensation",
+    )  # fmt: skip
+    group.add_argument(
+        "--radius", type=float, metavar="R",
+        help="condensation: reach of the strongest hit of a track in the learned space; default: "
+        "0.5",
+    )  # fmt: skip
+    group.add_argument(
+        "--beta-min", type=float, metavar="B",
+        help="condensation: smallest strength of a hit that gathers others; default: 0.1",
+    )  # fmt: skip
     group.add_argument(
         "--min-hits", type=int, metavar="N", help="fewest hits of a track; default: 3"
     )
@@ -55,14 +67,17 @@ def check_tracking(found: argparse.Namespace, kind: str) -> None:
         ConfigError: naming the option.
     """
     of_jets = ("no_cut", "empty", "prefix", "batch_size")
-    of_tracks = ("threshold", "method", "min_hits", "edges", "field", "resolution")
+    of_edges, of_condensation = ("threshold", "edges"), ("radius", "beta_min")
+    of_tracks = (*of_edges, *of_condensation, "method", "min_hits", "field", "resolution")
     idle: tuple[str, ...]
     if kind == "classification":
         idle, about = (*of_tracks, "ideal"), "scores jets"
     elif kind == "hits":
         idle, about = (*of_jets, *of_tracks), "scores hits"
+    elif kind == "condensation":
+        idle, about = (*of_jets, *of_edges), "condenses hits"
     else:
-        idle, about = of_jets, "finds tracks"
+        idle, about = (*of_jets, *of_condensation), "finds tracks"
     for name in idle:
         if getattr(found, name) is not None:
             option = "--" + name.replace("_", "-")

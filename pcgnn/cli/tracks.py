@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "predict_hits"]
 
-KINDS = ("edges", "hits")
+METHODS = {"edges": ("components", "walkthrough"), "condensation": ("condensation",)}
+"""How tracks are built from what models of a kind say, the default first."""
+
+KINDS = (*METHODS, "hits")
 """Kinds of tasks whose checkpoints are understood here."""
 
 
@@ -47,13 +50,8 @@ def predict_hits(task: Task, checkpoint: str, files: Sequence[str], found: Any) 
         edges = _outputs(found.edges, files, found.overwrite)
     description = _description(task, checkpoint)
     options: dict[str, Any] = {"ideal": bool(found.ideal), "device": found.device}
-    if task.kind == "edges":
-        options |= {"method": found.method or "components", "min_hits": found.min_hits}
-        if options["min_hits"] is None:
-            options["min_hits"] = 3
-        _check_method(options["method"])
-        options["threshold"], chosen = _threshold(found.threshold, checkpoint)
-        print(f"threshold {options['threshold']:.6g}: {chosen}")
+    if task.kind in METHODS:
+        options["finding"] = _finding(task.kind, checkpoint, found)
     fit = _fit(found.field, found.resolution)
     if selects_by_truth(description):
         _say_selection(description, bool(found.ideal))
@@ -91,6 +89,20 @@ def _description(task: Task, checkpoint: str) -> Mapping[str, Any]:
             remedy="in Python: pcgnn.predict(checkpoint, build_graphs(hits, cuts))",
         )
     return description
+
+
+def _finding(kind: str, checkpoint: str, found: Any) -> dict[str, Any]:
+    """The options of find_tracks."""
+    methods = METHODS[kind]
+    method = found.method or methods[0]
+    if method not in methods:
+        raise ConfigError(f"no method {method!r} here", remedy=f"choose one of {list(methods)}")
+    finding = {"method": method, "min_hits": 3 if found.min_hits is None else found.min_hits}
+    if kind == "condensation":
+        return {**finding, "radius": found.radius, "beta_min": found.beta_min}
+    finding["threshold"], chosen = _threshold(found.threshold, checkpoint)
+    print(f"threshold {finding['threshold']:.6g}: {chosen}")
+    return finding
 
 
 def _threshold(given: float | None, checkpoint: str) -> tuple[float, str]:
@@ -133,15 +145,6 @@ def _fit(
             )
         options["resolution"] = resolution[0] if len(resolution) == 1 else tuple(resolution)
     return lambda hits, labels: fit_tracks(hits, labels, **options)
-
-
-def _check_method(method: str) -> None:
-    from typing import get_args
-
-    from pcgnn.tracking import Method
-
-    if method not in get_args(Method):
-        raise ConfigError(f"no method {method!r}", remedy=f"choose one of {list(get_args(Method))}")
 
 
 def _say_selection(description: Mapping[str, Any], ideal: bool) -> None:

@@ -43,6 +43,8 @@ _WARNINGS = (
     r"Be aware that when using `ckpt_path`, callbacks used to create the checkpoint",
     # A training without validation part gives an empty list of its loaders.
     r"Total length of `list` across ranks is zero",
+    # The task plans its loss while a batch is on the host; our data modules leave batches alone.
+    r"You have overridden `on_before_batch_transfer` in `LightningModule` but have passed in a",
     # Lightning's own code calls this; nobody outside can do anything about it.
     r"\s*By default only one JsonargparseDeprecationWarning per type is shown",
     r"\s*``instantiate_classes`` was deprecated in v4\.49",

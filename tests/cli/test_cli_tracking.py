@@ -317,6 +317,47 @@ def test_models_on_hits_score_hits(
     assert np.array_equal(scores[inside], pcgnn.predict(checkpoint, graphs).values)
 
 
+def test_condensation_networks_give_tracks(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = config(folder / "hits.root", tmp_path / "run")
+    content["model"]["class_path"] = "pcgnn.training.CondensationTask"
+    content["model"]["init_args"] |= {
+        "name": "condensation-network",
+        "arguments": {"latent": 8, "steps": 1, "dimensions": 2},
+    }
+    text = write_config(tmp_path / "config.yaml", content)
+    assert main(["--debug", "fit", "-c", text]) == 0
+    checkpoint, output = tmp_path / "run" / "best.ckpt", tmp_path / "tracks.root"
+    words = ["predict", "--checkpoint", str(checkpoint), "--files", str(folder / "plain.root")]
+    words += ["--output", str(output), "--overwrite"]
+    capsys.readouterr()
+    for option, value in (("--threshold", "0.5"), ("--edges", str(tmp_path / "edges.root"))):
+        assert main([*words, option, value]) == 2
+        assert f"{option} has no meaning" in capsys.readouterr().err
+    assert main([*words, "--method", "walkthrough"]) == 2
+    assert "choose one of ['condensation']" in capsys.readouterr().err
+    assert main([*words, "--radius", "0"]) == 2
+    assert "radius" in capsys.readouterr().err
+    assert not output.exists()
+    hits, graphs = graphs_of(folder)
+    outputs = pcgnn.predict(checkpoint, graphs)
+    beta = outputs.values[:, 0]
+    few = float(np.quantile(beta, 0.9))
+    for more, options in (
+        ([], {}),
+        (["--radius", "0.05", "--beta-min", str(few)], {"radius": 0.05, "beta_min": few}),
+    ):
+        assert main([*words, *more]) == 0
+        found = flat(written(output)["hit_track"])
+        expected = find_tracks(graphs, outputs, hits=hits, method="condensation", **options)
+        assert np.array_equal(found, expected)
+        assert (expected >= 0).any()
+    other = ["predict", "--checkpoint", str(folder / "run" / "best.ckpt"), *words[3:]]
+    assert main([*other, "--beta-min", "0.1"]) == 2
+    assert "--beta-min has no meaning" in capsys.readouterr().err
+
+
 def test_resuming_may_ask_for_another_efficiency(folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(folder / "run", run)
