@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument("--val", type=int, default=2, help="validation events, the next ones")
     parser.add_argument("--test", type=int, default=4, help="test events of either file")
     parser.add_argument("--thinning-epochs", type=int, default=4)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--output", type=Path, default=Path("runs/track-finding"))
     options = parser.parse_args()
     torch.set_num_threads(1)
