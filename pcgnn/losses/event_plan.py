@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -124,11 +124,13 @@ class EventPlan:
 
     def to(self, device: Any, non_blocking: bool = False) -> EventPlan:
         """The same plan with its tensors on a device."""
-        moved = (
-            part.to(device, non_blocking=non_blocking)
-            for part in (self.rows, self.event, self.object, self.object_event)
+        return replace(
+            self,
+            rows=self.rows.to(device, non_blocking=non_blocking),
+            event=self.event.to(device, non_blocking=non_blocking),
+            object=self.object.to(device, non_blocking=non_blocking),
+            object_event=self.object_event.to(device, non_blocking=non_blocking),
         )
-        return EventPlan(*moved, self.hits, self.objects)
 
 
 def same_object_pairs(number: Index, objects: int) -> Index:

@@ -9,13 +9,14 @@ from torch import Tensor
 
 from pcgnn.errors import ConfigError, DataError
 from pcgnn.training.base_task import Task
+from pcgnn.training.pair_numbers import pair_numbers
 from pcgnn.training.validation import gather_rows
 
 __all__ = ["CondensationTask", "EmbeddingTask"]
 
 
 class _EventTask(Task):
-    """A loss that looks at all hits of an event together, and is averaged over the batches.
+    """A loss that looks at all hits of an event together, and is averaged over events.
 
     Losses come as ``loss(output, target, weight, plan)`` with the target of :meth:`targets`, and
     name their terms by ``parts``; these are the numbers of the validation. Which hits are of one
@@ -90,9 +91,8 @@ class _EventTask(Task):
         return batch
 
     def batch_loss(self, batch: Any) -> tuple[Tensor, int]:
-        """Loss of one batch and the number of its hits."""
-        arguments = self._arguments(batch)
-        return self.loss(self(batch), *arguments), arguments[0].shape[0]
+        """Loss of one batch and the number of its events."""
+        return self.loss(self(batch), *self._arguments(batch)), _events(batch)
 
     def _arguments(self, batch: Any) -> tuple[Any, ...]:
         plan = getattr(batch, "loss_plan", None)
@@ -111,18 +111,26 @@ class _EventTask(Task):
         arguments = self._arguments(batch)
         output = self(batch).detach()
         found = {"loss": self.loss(output, *arguments)}
-        self._parts.append({**found, **self.numbers(output, *arguments)})
+        events = output.new_tensor(_events(batch))
+        self._parts.append({**found, **self.numbers(output, *arguments), "events": events})
 
     def evaluated_numbers(self) -> dict[str, Tensor]:
-        """Loss and terms, averaged over the batches since the start of the epoch."""
+        """Loss and terms, averaged over the events since the start of the epoch."""
         if not self._parts:
             raise DataError("there are no graphs to validate on")
         found = {
-            name: gather_rows(torch.stack([part[name] for part in self._parts])).double().mean()
+            name: gather_rows(torch.stack([part[name] for part in self._parts])).double()
             for name in self._parts[0]
         }
         self._parts = []
-        return found
+        share = found.pop("events")
+        share = share / share.sum()
+        return {name: (values * share).sum() for name, values in found.items()}
+
+
+def _events(batch: Any) -> int:
+    """Number of events of a batch; a graph by itself is one."""
+    return int(getattr(batch, "num_graphs", 1))
 
 
 class CondensationTask(_EventTask):
@@ -147,6 +155,9 @@ class EmbeddingTask(_EventTask):
     Metric learning (`arXiv:2103.06995 <https://arxiv.org/abs/2103.06995>`__); see
     :class:`pcgnn.losses.PairHingeLoss`. Graphs follow by
     ``build_graphs(hits, RadiusGraph(radius, space=pcgnn.predict(result, graphs)))``.
+
+    The numbers of the validation are, beside the terms of the loss, ``efficiency`` and ``purity``
+    of the pairs of hits within its margin, see :mod:`pcgnn.training.pair_numbers`.
     """
 
     kind: ClassVar[str] = "embedding"
@@ -155,3 +166,11 @@ class EmbeddingTask(_EventTask):
     def probabilities(self, logits: Tensor) -> Tensor:
         """The coordinates as they are."""
         return logits
+
+    def numbers(
+        self, logits: Tensor, target: Tensor, weight: Tensor | None, plan: Any = None
+    ) -> dict[str, Tensor]:
+        """The terms of the loss of one batch, and efficiency and purity of its pairs."""
+        found = super().numbers(logits, target, weight, plan)
+        radius = getattr(self.loss, "margin", None)
+        return found if radius is None else found | pair_numbers(logits, target, weight, radius)

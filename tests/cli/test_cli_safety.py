@@ -162,6 +162,7 @@ def test_shipped_configurations_are_found_from_anywhere(tmp_path, monkeypatch):
     assert list_configs() == [
         "toptag/particlenet",
         "toptag/particlenet-lite",
+        "tracking/condensation",
         "tracking/interaction-network",
     ]
     for name in list_configs():

@@ -53,7 +53,7 @@ def epoch_line(
 
 
 def _unit(module: LightningModule) -> str:
-    return "events" if getattr(module, "kind", "") in ("edges", "hits") else "jets"
+    return "jets" if getattr(module, "kind", "classification") == "classification" else "events"
 
 
 class EpochProgress(ProgressBar):
