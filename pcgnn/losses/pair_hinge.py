@@ -64,10 +64,12 @@ class PairHingeLoss(nn.Module):
           + \langle \max(0, m^2 - d_{ij}^2) \rangle_{\rm random}
 
     with all pairs of hits of one particle of interest, the false ones among the nearest neighbours
-    of each hit that are closer than the margin m (hard), and false ones of random partners. False
-    is a pair of different particles or with noise. Means are taken in each event; events are
-    averaged. A pair has the product of the weights of its hits; hits without weight take no part.
-    Outside of training the random partners are the same every time.
+    of each hit (hard), and false ones of random partners. False is a pair of different particles or
+    with noise. Pairs beyond the margin m count with 0, so that the loss falls as they leave it: a
+    mean over those within alone would stay near its first value, and its smallest value on
+    validation would say nothing. Means are taken in each event; events are averaged. A pair has the
+    product of the weights of its hits; hits without weight take no part. Outside of training the
+    random partners are the same every time.
 
     Args:
         margin: m, from which false pairs cost nothing; the radius of the graphs to be made.
@@ -172,13 +174,11 @@ class PairHingeLoss(nn.Module):
             near = knn(x.detach(), plan.ptr, self.neighbours, plan=plan.sizes)
         return {
             "attractive": attractive,
-            "hard": self._false(x, near, one, plan, only_near=True),
-            "random": self._false(x, self._partners(x, plan), one, plan, only_near=False),
+            "hard": self._false(x, near, one, plan),
+            "random": self._false(x, self._partners(x, plan), one, plan),
         }
 
-    def _false(
-        self, x: Tensor, table: Tensor, one: Tensor | None, plan: PairPlan, *, only_near: bool
-    ) -> Tensor:
+    def _false(self, x: Tensor, table: Tensor, one: Tensor | None, plan: PairPlan) -> Tensor:
         """Mean hinge of the false pairs of each hit and those in its row, -1 for none."""
         first = torch.arange(x.shape[0], device=x.device)[:, None].expand_as(table).reshape(-1)
         second = table.reshape(-1)
@@ -187,10 +187,7 @@ class PairHingeLoss(nn.Module):
         mine = number.index_select(0, first)
         same = (mine == number.index_select(0, second)) & (mine < events.num_objects)
         hinge = (self.margin**2 - _squared(x, first, second)).clamp(min=0)
-        counted = there & ~same & (first != second)
-        if only_near:
-            counted = counted & (hinge > 0)
-        both = counted.to(x.dtype)
+        both = (there & ~same & (first != second)).to(x.dtype)
         if one is not None:
             both = both * one.index_select(0, first) * one.index_select(0, second)
         return events.mean(hinge, events.event.index_select(0, first), both)

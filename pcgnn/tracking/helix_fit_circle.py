@@ -55,7 +55,8 @@ class TrackHits:
 
     def sum(self, values: Array) -> Array:
         """Sum over the hits of each track, (M,) -> (tracks,)."""
-        return np.bincount(self.track, values, minlength=self.tracks)
+        total: Array = np.bincount(self.track, values, minlength=self.tracks).astype(np.float64)
+        return total
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,9 @@ def fit_circles(hits: TrackHits) -> tuple[Circles, Array]:
     unit = np.stack([1.0 / scale, np.ones_like(scale), scale], axis=-1)
     covariance = np.linalg.inv(normal) * unit[:, :, None] * unit[:, None, :]
     values = np.where(good[:, None], parameters * unit, np.nan)
-    circles = Circles(*values.T, np.where(good[:, None, None], covariance, np.nan))
+    curvature, phi, distance = values.T
+    covariance = np.where(good[:, None, None], covariance, np.nan)
+    circles = Circles(curvature, phi, distance, covariance)
     return circles.moved(-centre_x, -centre_y), np.where(good, equations.chi2, np.nan)
 
 
