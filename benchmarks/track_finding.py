@@ -8,10 +8,11 @@ The events are made by ``pcgnn simulate tracks`` (extra ``simulation``)::
 
 Graphs by layer pairs for pT > 1 GeV on all pixel hits of all particles and noise; a small
 interaction network that thins them out; a larger one on what is left; both trained on sectors in
-azimuth, many updates per event, and applied to whole events; tracks by walkthrough. Both thresholds
-are chosen on the validation events. Figures are of the last events of ``--files``, and of the first
-ones of ``--compare``, whose hits are complete and without noise since the Kalman filter ran on
-them.
+azimuth, many updates per event, and applied to whole events; tracks by walkthrough. All thresholds
+are chosen on the validation events: those of the edges by their efficiency, that of the tracks,
+which may be another, by the efficiency of the tracks. Figures are of the last events of
+``--files``, and of the first ones of ``--compare``, whose hits are complete and without noise since
+the Kalman filter ran on them.
 
 One set of particles is the denominator of both algorithms: pT >= 1 GeV, |eta| < 3, hits on at
 least 3 pixel layers and, as the Kalman filter asks for many, at least 9 hits in the whole tracker.
@@ -44,6 +45,7 @@ RULES: dict[str, dict[str, Any]] = {
     "acts, double matching": {"rule": "acts", "double_matching": True},
 }
 SECTORS, OVERLAP = 16, 0.05
+TRACK_THRESHOLDS = (0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 REFERENCES = ("ckf", "ambi")
 CUTS = LayerPairCuts.for_pt(PT_MIN)
 FEATURES: dict[str, Any] = {"features": "helix", "edge_features": "helix"}
@@ -128,11 +130,29 @@ def judge(table: dict[str, Any], labels: Any, text: str, record: dict[str, Any])
         print(f"{text:<32}{rule:<23}" + "".join(f"{rate!s:<24}" for rate in rates), flush=True)
 
 
+def track_threshold(network: Any, val: HitGraphs, hits: ak.Array) -> float:
+    """The edge threshold of the largest track efficiency (double majority) on validation events."""
+    val = val.compact()
+    scores = pcgnn.predict(network, val)
+    table = columns(hits)
+    pixel = table["pixel"]
+    found = {}
+    for threshold in TRACK_THRESHOLDS:
+        tracks = find_tracks(val, scores, hits=hits, method="walkthrough", threshold=threshold)
+        report = track_report(
+            restricted(table, pixel), tracks[pixel], pt_min=PT_MIN, eta_max=ETA_MAX,
+            rule="double_majority",
+        )  # fmt: skip
+        found[threshold] = report.efficiency.value
+        print(f"validation, edges of score >= {threshold}: track efficiency {report.efficiency}")
+    return max(found, key=lambda threshold: found[threshold])
+
+
 def chain(
-    files: str, start: int, stop: int, networks: tuple[Any, float, Any, float], text: str
+    files: str, start: int, stop: int, networks: tuple[Any, float, Any, float, float], text: str
 ) -> dict[str, Any]:
     """Graphs, both networks and tracks of some events, judged."""
-    first, cut, second, threshold = networks
+    first, cut, second, threshold, for_tracks = networks
     hits = pcgnn.read_hits(files, entry_start=start, entry_stop=stop)
     graphs = build_graphs(hits, CUTS, **FEATURES)
     true = count_true(graphs)
@@ -156,7 +176,13 @@ def chain(
         "efficiency of both networks": both,
     }
     begin = time.process_time()
-    tracks = find_tracks(graphs, scores, hits=hits, method="walkthrough", threshold=threshold)
+    tracks = find_tracks(graphs, scores, hits=hits, method="walkthrough", threshold=for_tracks)
+    at_tracks = graphs.report(scores, threshold=for_tracks)
+    record["network at the threshold of the tracks"] = at_tracks.to_dict()
+    print(
+        f"edges of score >= {for_tracks}: {left * at_tracks.efficiency.value:.4f} of the true "
+        f"ones, purity {at_tracks.purity}"
+    )
     print(f"walkthrough: {time.process_time() - begin:.1f} CPU s")
     table = columns(hits)
     pixel = table["pixel"]
@@ -170,7 +196,7 @@ def chain(
         eta_max=ETA_MAX,
         edge_index=number[graphs.edges().numpy()],
         edge_score=np.asarray(scores),
-        threshold=threshold,
+        threshold=for_tracks,
         tracks=tracks[pixel],
     )
     record["ledger"] = ledger.to_dict()
@@ -216,10 +242,11 @@ def main() -> None:
     second = trained(folder / "network", train, val, options.epochs, 4e-3, latent=48, steps=5)
     wanted = min(EFFICIENCY * true / count_true(val), 1.0)
     threshold = val.report(pcgnn.predict(second, val)).threshold_at_efficiency(wanted)
+    for_tracks = track_threshold(second, val, hits[options.train :])
     description = graphs.description
     del graphs, train, val, scores, hits
 
-    networks = (first, cut, second, threshold)
+    networks = (first, cut, second, threshold, for_tracks)
     record: dict[str, Any] = {
         "graphs": description,
         "training events": options.train,
