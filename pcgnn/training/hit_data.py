@@ -11,6 +11,9 @@ from pcgnn.training.root_data import file_names
 
 __all__ = ["HitData"]
 
+# rad on either side of a sector: more than tracks of 1 GeV bend in the pixels
+_OVERLAP = 0.05
+
 
 class HitData(CloudData):
     """Reads hits, builds graphs, splits them by events; usable from a configuration.
@@ -37,7 +40,9 @@ class HitData(CloudData):
         split_seed: seed of the split.
         val_files: files of the validation part, instead of a split.
         test_files: files of the test part, instead of a split.
-        batch_size: events per batch and process.
+        sectors: train on this many sectors in azimuth per event, each a graph of its own: more
+            updates per event. Validation and test stay whole.
+        batch_size: events, or sectors, per batch and process.
         seed: seed of the order.
 
     Raises:
@@ -68,6 +73,7 @@ class HitData(CloudData):
         split_seed: int = 0,
         val_files: str | list[str] | None = None,
         test_files: str | list[str] | None = None,
+        sectors: int = 1,
         batch_size: int = 1,
         seed: int = 0,
     ) -> None:
@@ -103,7 +109,9 @@ class HitData(CloudData):
                 f"split = {split} has {len(split)} parts",
                 remedy="give training, validation and, if wanted, test",
             )
-        self.split, self.split_seed = split, split_seed
+        if sectors < 1:
+            raise ConfigError(f"sectors = {sectors} must be at least 1")
+        self.split, self.split_seed, self.sectors = split, split_seed, sectors
         self._ready = False
 
     def setup(self, stage: str) -> None:
@@ -130,6 +138,10 @@ class HitData(CloudData):
             self.val = self.graphs(self.val_files)
         if self.test_files is not None:
             self.test = self.graphs(self.test_files)
+        if self.sectors > 1:
+            from pcgnn.tracking import split_sectors
+
+            self.train = split_sectors(self.train, phi=self.sectors, phi_overlap=_OVERLAP)
 
     def graphs(self, files: str | Sequence[str]) -> Any:
         """The graphs of some files, built with the options of this module."""

@@ -250,6 +250,7 @@ def test_small_commands(folder, capsys):
     assert capsys.readouterr().out.split() == [
         "toptag/particlenet",
         "toptag/particlenet-lite",
+        "tracking/condensation",
         "tracking/interaction-network",
     ]
     assert main(["--version"]) == 0

@@ -10,7 +10,7 @@ import pytest
 import pcgnn
 from pcgnn.cli import main
 from pcgnn.errors import ConfigError
-from pcgnn.tracking import LayerPairCuts, build_graphs
+from pcgnn.tracking import LayerPairCuts, build_graphs, merge_sectors
 from pcgnn.training import HitData
 
 
@@ -56,6 +56,20 @@ def test_features_and_edge_makers_reach_the_graphs(file: Path) -> None:
     assert data.train.description["edge_maker"] == "nearest"
     with pytest.raises(ConfigError, match="without its arguments"):
         HitData(str(file), edge_maker="nearest")
+
+
+def test_sectors_hold_all_edges_of_the_training_events(file: Path) -> None:
+    options = {"cuts": TOY, "pt": 0.5, "split": [4, 2], "split_seed": 4}
+    whole, cut = HitData(str(file), **options), HitData(str(file), sectors=8, **options)
+    for data in (whole, cut):
+        data.setup("fit")
+    assert len(cut.train) == 8 * 4
+    assert len(cut.val) == 2
+    merged, _ = merge_sectors(cut.train)
+    assert merged.num_edges == whole.train.num_edges
+    assert sum(int(g.y.sum()) for g in merged) == sum(int(g.y.sum()) for g in whole.train)
+    with pytest.raises(ConfigError, match="sectors = 0"):
+        HitData(str(file), sectors=0)
 
 
 def test_cuts_survive_a_round_trip() -> None:
