@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from pcgnn.errors import ConfigError, DataError
+from pcgnn.losses.event_loss import EventLoss
 from pcgnn.losses.event_plan import EventPlan
 
 __all__ = ["CondensationLoss"]
 
 
-class CondensationLoss(nn.Module):
+class CondensationLoss(EventLoss[EventPlan]):
     r"""Object condensation, one object per particle of interest.
 
     From "Object condensation: one-stage grid-free multi-object reconstruction in physics
@@ -71,44 +72,16 @@ class CondensationLoss(nn.Module):
         noise: float = 1.0,
         pairs: int = 1 << 22,
     ) -> None:
-        super().__init__()
-        self.factors = {
-            "attractive": float(attractive),
-            "repulsive": float(repulsive),
-            "coward": float(coward),
-            "noise": float(noise),
-        }
+        super().__init__(
+            {"attractive": attractive, "repulsive": repulsive, "coward": coward, "noise": noise}
+        )
         if not q_min > 0 or pairs < 1:
             raise ConfigError(f"q_min = {q_min} and pairs = {pairs} must be positive")
-        for name, value in self.factors.items():
-            if not value >= 0:
-                raise ConfigError(f"{name} = {value} must not be negative")
         self.q_min, self.pairs = float(q_min), int(pairs)
 
     def plan(self, target: Tensor, weight: Tensor | None = None) -> EventPlan:
         """What the loss must know on the host; made before the batch goes to its device."""
         return EventPlan.of(target, weight)
-
-    def forward(
-        self,
-        output: Tensor,
-        target: Tensor,
-        weight: Tensor | None = None,
-        plan: EventPlan | None = None,
-    ) -> Tensor:
-        """The loss of a batch.
-
-        Args:
-            output: of the network.
-            target: event and particle of each hit.
-            weight: how much each hit counts; None for 1.
-            plan: :meth:`plan` of the same target and weight; without it the device is asked.
-
-        Raises:
-            DataError: shapes do not fit.
-        """
-        parts = self.parts(output, target, weight, plan)
-        return torch.stack([self.factors[name] * value for name, value in parts.items()]).sum()
 
     def parts(
         self,

@@ -7,9 +7,10 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pcgnn.errors import ConfigError, DataError
+from pcgnn.losses.event_loss import EventLoss
 from pcgnn.losses.event_plan import EventPlan, same_object_pairs
 from pcgnn.ops import knn
 from pcgnn.ops.ragged import SizePlan
@@ -52,7 +53,7 @@ class PairPlan:
         )
 
 
-class PairHingeLoss(nn.Module):
+class PairHingeLoss(EventLoss[PairPlan]):
     r"""Hinge loss on pairs of hits, the false ones sought where they are closest.
 
     As in "Performance of a geometric deep learning pipeline for HL-LHC particle tracking"
@@ -104,44 +105,17 @@ class PairHingeLoss(nn.Module):
         hard: float = 1.0,
         spread: float = 1.0,
     ) -> None:
-        super().__init__()
+        super().__init__({"attractive": attractive, "hard": hard, "random": spread})
         if not margin > 0:
             raise ConfigError(f"margin = {margin} must be positive")
-        given = {"neighbours": neighbours, "random": random, "attractive": attractive}
-        for name, value in {**given, "hard": hard, "spread": spread}.items():
+        for name, value in {"neighbours": neighbours, "random": random}.items():
             if not value >= 0:
                 raise ConfigError(f"{name} = {value} must not be negative")
         self.margin, self.neighbours, self.random = float(margin), int(neighbours), int(random)
-        self.factors = {
-            "attractive": float(attractive),
-            "hard": float(hard),
-            "random": float(spread),
-        }
 
     def plan(self, target: Tensor, weight: Tensor | None = None) -> PairPlan:
         """What the loss must know on the host; made before the batch goes to its device."""
         return PairPlan.of(target, weight)
-
-    def forward(
-        self,
-        output: Tensor,
-        target: Tensor,
-        weight: Tensor | None = None,
-        plan: PairPlan | None = None,
-    ) -> Tensor:
-        """The loss of a batch.
-
-        Args:
-            output: of the network.
-            target: event and particle of each hit.
-            weight: how much each hit counts; None for 1.
-            plan: :meth:`plan` of the same target and weight; without it the device is asked.
-
-        Raises:
-            DataError: shapes do not fit.
-        """
-        parts = self.parts(output, target, weight, plan)
-        return torch.stack([self.factors[name] * value for name, value in parts.items()]).sum()
 
     def parts(
         self,

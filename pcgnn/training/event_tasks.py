@@ -173,4 +173,8 @@ class EmbeddingTask(_EventTask):
         """The terms of the loss of one batch, and efficiency and purity of its pairs."""
         found = super().numbers(logits, target, weight, plan)
         radius = getattr(self.loss, "margin", None)
-        return found if radius is None else found | pair_numbers(logits, target, weight, radius)
+        return (
+            found
+            if radius is None
+            else found | pair_numbers(logits, target, weight, radius, plan=plan)
+        )

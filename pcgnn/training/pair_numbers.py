@@ -20,6 +20,7 @@ def pair_numbers(
     weight: Tensor | None,
     radius: float,
     *,
+    plan: PairPlan | None = None,
     queries: int = 4096,
 ) -> dict[str, Tensor]:
     """Efficiency and purity of the pairs within a radius, averaged over events.
@@ -34,6 +35,7 @@ def pair_numbers(
         target: event and particle of each hit, the particle 0 for noise.
         weight: 0 for hits that take no part; None if all do.
         radius: in the units of the coordinates.
+        plan: of the same target and weight, if there is one already.
         queries: largest number of hits of an event whose pairs are counted for the purity.
 
     **Shapes:** output (N, D), target (N, 2), weight (N,)
@@ -44,7 +46,7 @@ def pair_numbers(
         >>> {name: round(float(value), 3) for name, value in found.items()}
         {'efficiency': 0.333, 'purity': 0.333}
     """
-    plan = PairPlan.of(target, weight)
+    plan = PairPlan.of(target, weight) if plan is None else plan
     events, x = plan.events, output.index_select(0, plan.events.rows).float()
     first, second = plan.pairs
     near = (x.index_select(0, first) - x.index_select(0, second)).square().sum(1) <= radius**2
