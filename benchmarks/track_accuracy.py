@@ -4,8 +4,8 @@ The events are made by ``pcgnn simulate tracks`` (extra ``simulation``)::
 
     pcgnn simulate tracks barrel_pu20.root --events 1100 --pile-up 20 --seed 41 --processes 2
     pcgnn simulate tracks pixels_pu200.root --events 220 --pile-up 200 --seed 31 --first-event 30
-    python -m benchmarks.track_accuracy barrel --files barrel_pu20.root --train 60 250 1000
-    python -m benchmarks.track_accuracy pixels --files pixels_pu200.root --train 200
+    python -m benchmarks.track_accuracy barrel --files barrel_pu20.root --train 60 --epochs 40
+    python -m benchmarks.track_accuracy pixels --files pixels_pu200.root --train 100 --epochs 8
 
 Of each file the last events are the test part and those before them the validation part, whatever
 is trained on. The threshold is chosen on the validation part. Every finished training is one JSON
