@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from pcgnn.errors import ConfigError
 from pcgnn.nn.batch_norm import batch_norm
+from pcgnn.nn.chunked import apply_in_chunks
 from pcgnn.nn.relation import EdgeMLP, mlp
 
 __all__ = ["InteractionSteps"]
@@ -75,7 +76,8 @@ class InteractionSteps(nn.Module):
     def forward(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the latent hits and edges after the last step."""
         x = self.encode_hits(batch_norm(x, self.hit_norm))
-        edge = self._encode_edges(batch_norm(edge_attr, self.edge_norm))
+        edge = batch_norm(edge_attr, self.edge_norm)
+        edge = apply_in_chunks(self.encode_edges, edge, self.chunk)
         for step in range(self.steps):
             number = step % len(self.edge_updates)
             if self.chunk is not None and torch.is_grad_enabled():
@@ -83,15 +85,6 @@ class InteractionSteps(nn.Module):
             else:
                 x, edge = self._step(x, edge, edge_index, number)
         return x, edge
-
-    def _encode_edges(self, edge_attr: Tensor) -> Tensor:
-        if self.chunk is None or edge_attr.shape[0] <= self.chunk:
-            encoded: Tensor = self.encode_edges(edge_attr)
-            return encoded
-        parts = torch.split(edge_attr, self.chunk)
-        if torch.is_grad_enabled():
-            return torch.cat([checkpoint(self.encode_edges, p, use_reentrant=False) for p in parts])
-        return torch.cat([self.encode_edges(part) for part in parts])
 
     def _step(
         self, x: Tensor, edge: Tensor, edge_index: Tensor, number: int
