@@ -2,17 +2,18 @@
 
 The events are made by ``pcgnn simulate tracks`` (extra ``simulation``)::
 
-    pcgnn simulate tracks noisy.root --events 16 --seed 43 --inefficiency 0.02 --noise 0.1
-    pcgnn simulate tracks kf.root --events 20 --seed 42 --reconstruction
+    pcgnn simulate tracks noisy.root --events 160 --seed 43 --inefficiency 0.02 --noise 0.1
+    pcgnn simulate tracks kf.root --events 6 --seed 42 --reconstruction
     python -m benchmarks.track_finding --files noisy.root --compare kf.root
 
-Graphs by layer pairs for pT > 1 GeV on all pixel hits of all particles and noise; a small
+Graphs on all pixel hits of all particles and noise by a map of the modules that particles of
+pT > 1 GeV connect, learned from all events of ``--files`` but those of validation and test; a small
 interaction network that thins them out; a larger one on what is left; both trained on sectors in
 azimuth, many updates per event, and applied to whole events; tracks by walkthrough. All thresholds
 are chosen on the validation events: those of the edges by their efficiency, that of the tracks,
-which may be another, by the efficiency of the tracks. Figures are of the last events of
-``--files``, and of the first ones of ``--compare``, whose hits are complete and without noise since
-the Kalman filter ran on them.
+which may be another, by the efficiency of the tracks. Figures are of the events of ``--files``
+after those of training and validation, and of the first ones of ``--compare``, whose hits are
+complete and without noise since the Kalman filter ran on them.
 
 One set of particles is the denominator of both algorithms: pT >= 1 GeV, |eta| < 3, hits on at
 least 3 pixel layers and, as the Kalman filter asks for many, at least 9 hits in the whole tracker.
@@ -33,7 +34,14 @@ import torch
 import pcgnn
 from pcgnn.io.atomic import atomic_path
 from pcgnn.metrics import loss_ledger, track_report
-from pcgnn.tracking import HitGraphs, LayerPairCuts, build_graphs, find_tracks, split_sectors
+from pcgnn.tracking import (
+    HitGraphs,
+    LayerMap,
+    LayerPairCuts,
+    build_graphs,
+    find_tracks,
+    split_sectors,
+)
 
 PT_MIN, ETA_MAX, MIN_HITS, MIN_PIXEL_LAYERS = 1.0, 3.0, 9, 3
 PIXELS = (7, 8, 9)
@@ -47,8 +55,12 @@ RULES: dict[str, dict[str, Any]] = {
 SECTORS, OVERLAP = 16, 0.05
 TRACK_THRESHOLDS = (0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 REFERENCES = ("ckf", "ambi")
-CUTS = LayerPairCuts.for_pt(PT_MIN)
-FEATURES: dict[str, Any] = {"features": "helix", "edge_features": "helix"}
+MAP_QUANTILE = 0.99
+GRAPHS: dict[str, Any] = {
+    "truth": "consecutive",
+    "features": "helix",
+    "edge_features": "helix",
+}
 FIT: dict[str, Any] = {"weight_decay": 1e-4, "gradient_clip": 1.0, "progress": False}
 
 
@@ -102,6 +114,24 @@ def count_true(graphs: HitGraphs) -> int:
     return sum(int(graph.y[graph.edge_mask].sum()) for graph in graphs)
 
 
+def learn_map(files: str, train: int, after: int) -> LayerMap:
+    """The connected modules of the training events and of all after those of the test."""
+    parts = [
+        pcgnn.read_hits(files, entry_stop=train),
+        pcgnn.read_hits(files, entry_start=after),
+    ]
+    layer_map = LayerMap.learn(
+        ak.concatenate(parts),
+        pt_min=PT_MIN,
+        level="module",
+        layers=LayerPairCuts.for_pt(PT_MIN).layers,
+        quantile=MAP_QUANTILE,
+        min_count=1,
+    )
+    print(layer_map, flush=True)
+    return layer_map
+
+
 def trained(
     folder: Path, train: HitGraphs, val: HitGraphs, epochs: int, lr: float, **sizes: int
 ) -> Any:
@@ -149,12 +179,17 @@ def track_threshold(network: Any, val: HitGraphs, hits: ak.Array) -> float:
 
 
 def chain(
-    files: str, start: int, stop: int, networks: tuple[Any, float, Any, float, float], text: str
+    files: str,
+    start: int,
+    stop: int,
+    layer_map: LayerMap,
+    networks: tuple[Any, float, Any, float, float],
+    text: str,
 ) -> dict[str, Any]:
     """Graphs, both networks and tracks of some events, judged."""
     first, cut, second, threshold, for_tracks = networks
     hits = pcgnn.read_hits(files, entry_start=start, entry_stop=stop)
-    graphs = build_graphs(hits, CUTS, **FEATURES)
+    graphs = build_graphs(hits, layer_map, **GRAPHS)
     true = count_true(graphs)
     scores = pcgnn.predict(first, graphs)
     thinning = graphs.report(scores, threshold=cut)
@@ -214,11 +249,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--files", required=True, help="ROOT file of pcgnn simulate tracks")
     parser.add_argument("--compare", help="ROOT file with reference tracks")
-    parser.add_argument("--train", type=int, default=10, help="training events, the first ones")
-    parser.add_argument("--val", type=int, default=2, help="validation events, the next ones")
-    parser.add_argument("--test", type=int, default=4, help="test events of either file")
-    parser.add_argument("--thinning-epochs", type=int, default=4)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--train", type=int, default=48, help="training events, the first ones")
+    parser.add_argument("--val", type=int, default=4, help="validation events, the next ones")
+    parser.add_argument("--test", type=int, default=6, help="test events of either file")
+    parser.add_argument("--thinning-epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--output", type=Path, default=Path("runs/track-finding"))
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -227,8 +262,9 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
     begin = options.train + options.val
+    layer_map = learn_map(options.files, options.train, begin + options.test)
     hits = pcgnn.read_hits(options.files, entry_stop=begin)
-    graphs = build_graphs(hits, CUTS, **FEATURES)
+    graphs = build_graphs(hits, layer_map, **GRAPHS)
     print(graphs, flush=True)
     train, val = graphs[: options.train], graphs[options.train :]
     first = trained(
@@ -251,10 +287,14 @@ def main() -> None:
         "graphs": description,
         "training events": options.train,
         "validation events": options.val,
-        "test": chain(options.files, begin, begin + options.test, networks, "test events"),
+        "test": chain(
+            options.files, begin, begin + options.test, layer_map, networks, "test events"
+        ),
     }
     if options.compare:
-        record["compare"] = chain(options.compare, 0, options.test, networks, "compared events")
+        record["compare"] = chain(
+            options.compare, 0, options.test, layer_map, networks, "compared events"
+        )
     with atomic_path(folder / "figures.json", overwrite=True) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n")
 

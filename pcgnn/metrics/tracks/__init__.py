@@ -3,7 +3,7 @@
 from pcgnn.metrics.tracks.counting import STATUS
 from pcgnn.metrics.tracks.ledger import LedgerRow, LossLedger
 from pcgnn.metrics.tracks.losses import loss_ledger
-from pcgnn.metrics.tracks.measure import track_report
+from pcgnn.metrics.tracks.measure import track_report, track_reports
 from pcgnn.metrics.tracks.report import FoundTracks, SelectedParticles, TrackReport
 from pcgnn.metrics.tracks.resolution import track_resolution
 from pcgnn.metrics.tracks.resolution_report import BinnedResolution, TrackResolution
@@ -23,6 +23,7 @@ __all__ = [
     "TrackResolution",
     "loss_ledger",
     "track_report",
+    "track_reports",
     "track_resolution",
     "trackml_score",
     "trackml_scores",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,17 @@ class Matching:
     majority: IntArray
     shared: IntArray
 
+    def elect(self, *, with_noise: bool) -> Matching:
+        """The same pairs with the majority among other candidates.
+
+        Args:
+            with_noise: whether noise takes part as one more id, before all particles.
+        """
+        real = slice(None) if with_noise else self.pair_particle >= 0
+        pairs = self.pair_track[real], self.pair_particle[real], self.pair_hits[real]
+        majority, shared = _largest(*pairs, self.size.size)
+        return replace(self, majority=majority, shared=shared)
+
 
 def _largest(
     track: IntArray, particle: IntArray, hits: IntArray, tracks: int
@@ -71,7 +82,6 @@ def match(hits: TruthHits, tracks: Assignment, *, with_noise: bool = False) -> M
     starts = np.flatnonzero(np.diff(key, prepend=-1))
     shared = np.diff(starts, append=key.size)
     track, particle = key[starts] // width, key[starts] % width - 1
-    real = slice(None) if with_noise else particle >= 0
-    majority, most = _largest(track[real], particle[real], shared[real], len(tracks))
     size = np.bincount(tracks.track, minlength=len(tracks))
-    return Matching(track, particle, shared, size, majority, most)
+    none = np.empty(0, np.int64)
+    return Matching(track, particle, shared, size, none, none).elect(with_noise=with_noise)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,10 @@ from pcgnn.metrics.tracks.counting import count
 from pcgnn.metrics.tracks.hits import TruthHits, truth_hits
 from pcgnn.metrics.tracks.matching import match
 from pcgnn.metrics.tracks.report import FoundTracks, SelectedParticles, TrackReport
-from pcgnn.metrics.tracks.rules import match_rule
+from pcgnn.metrics.tracks.rules import RULES, MatchRule, match_rule
 from pcgnn.metrics.tracks.selection import ParticleSelection
 
-__all__ = ["track_report"]
+__all__ = ["track_report", "track_reports"]
 
 _NOISE = {
     "clusters": "one id in the majority; tracks of mostly noise are neither matched nor fake",
@@ -140,44 +141,115 @@ def track_report(
     chosen = match_rule(
         rule, double_matching=double_matching, matching_fraction=matching_fraction, strict=strict
     )
-    check_min_track_hits(min_track_hits)
     selection = ParticleSelection(pt_min, eta_max, min_particle_hits)
+    judged = _judge(hits, tracks, [chosen], selection, min_track_hits, truth_selection, level)
+    return next(judged)
+
+
+def track_reports(
+    hits: Any,
+    tracks: Any,
+    *,
+    rules: Iterable[str] = tuple(RULES),
+    pt_min: float = 0.9,
+    eta_max: float = 4.0,
+    min_particle_hits: int | None = None,
+    min_track_hits: int = 3,
+    truth_selection: str | None = None,
+    level: float = LEVEL,
+) -> dict[str, TrackReport]:
+    r"""Judge found tracks by several rules at once.
+
+    The reports are those of :func:`track_report`, rule by rule with its own limits; hits, tracks
+    and what they share are counted once for all of them.
+
+    Args:
+        hits: as in `track_report`, like all that follow.
+        tracks: the found tracks.
+        rules: names of rules; all of them if not given.
+        pt_min: lowest $p_T$ of a particle in GeV, itself included.
+        eta_max: largest $|\eta|$ of a particle, itself excluded.
+        min_particle_hits: fewest hits of a particle.
+        min_track_hits: fewest hits of a track.
+        truth_selection: how the hits were selected by truth, for the record.
+        level: confidence level of the intervals.
+
+    Returns:
+        The report of each rule by its name, in the order given.
+
+    Raises:
+        DataError: lengths or columns that do not fit, NaN of a particle in question.
+        ConfigError: no rule, an unknown one, one named twice, or a bad option.
+
+    Example:
+        >>> hits = {"particle_id": [1, 1, 1, 1, 2, 2, 2], "pt": [2.0] * 7, "eta": [0.1] * 7}
+        >>> reports = track_reports(hits, [0, 0, 0, -1, 1, 1, 1], rules=["perfect", "lhc"])
+        >>> {rule: report.efficiency.counts for rule, report in reports.items()}
+        {'perfect': '1 / 2', 'lhc': '2 / 2'}
+    """
+    names = [rules] if isinstance(rules, str) else list(rules)
+    if not names or len(set(names)) < len(names):
+        raise ConfigError(f"rules = {names}", remedy="name at least one rule, and each once")
+    chosen = [match_rule(name) for name in names]
+    selection = ParticleSelection(pt_min, eta_max, min_particle_hits)
+    judged = _judge(hits, tracks, chosen, selection, min_track_hits, truth_selection, level)
+    return dict(zip(names, judged, strict=True))
+
+
+def _judge(
+    hits: Any,
+    tracks: Any,
+    rules: Sequence[MatchRule],
+    selection: ParticleSelection,
+    min_track_hits: int,
+    truth_selection: str | None,
+    level: float,
+) -> Iterator[TrackReport]:
+    """The reports of several rules, with all that they share made once."""
+    check_min_track_hits(min_track_hits)
     truth = truth_hits(hits)
     found = assign(truth, tracks)
     selected = selection.mask(truth)
-    matching = match(truth, found, with_noise=chosen.family == "clusters")
-    counted = count(chosen, matching, truth.particle_hits, selected, min_track_hits, level)
     quantities = {name: _quantity(truth, name) for name in ("pt", "eta", "vertex_radius")}
-    shared_hits = found.hit if found.exclusive else np.unique(found.hit)
-    return TrackReport(
-        rule=chosen,
-        selection=selection.describe(truth),
-        noise=_NOISE[chosen.family],
-        truth=_TRUTH,
-        truth_selection=truth_selection_text(truth, truth_selection),
-        min_track_hits=min_track_hits,
-        events=truth.events,
-        hits=len(truth),
-        noise_hits=int((truth.particle < 0).sum()),
-        assigned_hits=shared_hits.size,
-        efficiency=counted.efficiency,
-        fake_rate=counted.fake_rate,
-        duplicate_rate=counted.duplicate_rate,
-        particles=SelectedParticles(
-            truth.particle_event[selected],
-            truth.particle_id[selected],
-            truth.particle_hits[selected],
-            **{name: values[selected] for name, values in quantities.items()},
-            matches=counted.matches[selected],
-        ),
-        tracks=FoundTracks(
-            found.track_event,
-            found.label,
-            matching.size,
-            np.append(truth.particle_id, 0)[counted.majority],
-            counted.shared,
-            counted.status,
-            counted.denominator,
-            **{name: np.append(v, np.nan)[counted.majority] for name, v in quantities.items()},
-        ),
-    )
+    of_selected = {name: values[selected] for name, values in quantities.items()}
+    noise_hits = int((truth.particle < 0).sum())
+    assigned_hits = found.hit.size if found.exclusive else np.unique(found.hit).size
+    with_noise = rules[0].family == "clusters"
+    matching = match(truth, found, with_noise=with_noise)
+    for rule in rules:
+        if (rule.family == "clusters") != with_noise:
+            with_noise = not with_noise
+            matching = matching.elect(with_noise=with_noise)
+        counted = count(rule, matching, truth.particle_hits, selected, min_track_hits, level)
+        yield TrackReport(
+            rule=rule,
+            selection=selection.describe(truth),
+            noise=_NOISE[rule.family],
+            truth=_TRUTH,
+            truth_selection=truth_selection_text(truth, truth_selection),
+            min_track_hits=min_track_hits,
+            events=truth.events,
+            hits=len(truth),
+            noise_hits=noise_hits,
+            assigned_hits=assigned_hits,
+            efficiency=counted.efficiency,
+            fake_rate=counted.fake_rate,
+            duplicate_rate=counted.duplicate_rate,
+            particles=SelectedParticles(
+                truth.particle_event[selected],
+                truth.particle_id[selected],
+                truth.particle_hits[selected],
+                **of_selected,
+                matches=counted.matches[selected],
+            ),
+            tracks=FoundTracks(
+                found.track_event,
+                found.label,
+                matching.size,
+                np.append(truth.particle_id, 0)[counted.majority],
+                counted.shared,
+                counted.status,
+                counted.denominator,
+                **{name: np.append(v, np.nan)[counted.majority] for name, v in quantities.items()},
+            ),
+        )
