@@ -30,9 +30,18 @@ FIRST_ROWS = 100_000
 TEST_JETS = 20_000
 ORDER_SEED = 20190226
 
+_ONE_CYCLE = {"batch_size": 128, "lr": 3e-3, "weight_decay": 1e-2, "schedule": "one-cycle"}
 RECIPES: dict[str, dict[str, object]] = {
-    "particlenet": {"epochs": 14, "batch_size": 128, "lr": 3e-3, "weight_decay": 1e-2},
-    "particlenet-lite": {"epochs": 20, "batch_size": 128, "lr": 3e-3, "weight_decay": 1e-2},
+    "lorentznet": {
+        "epochs": 17,
+        "batch_size": 32,
+        "lr": 1e-3,
+        "weight_decay": 1e-2,
+        "schedule": "cosine",
+        "monitor": "val_accuracy",
+    },
+    "particlenet": {"epochs": 14, **_ONE_CYCLE},
+    "particlenet-lite": {"epochs": 20, **_ONE_CYCLE},
 }
 METRICS = ("accuracy", "auc", "rejection_50", "rejection_30")
 
@@ -104,7 +113,6 @@ def run_seed(
         parts["train"],
         parts["validation"],
         optimizer="adamw",
-        schedule="one-cycle",
         directory=output / f"{name}-seed{seed}",
         resume=True,
         seed=seed,

@@ -8,6 +8,7 @@ from pcgnn.models.hit_embedding import HitEmbedding
 from pcgnn.models.hit_graph_model import EdgeModel, HitGraphModel, HitModel, HitOutputModel
 from pcgnn.models.hit_network import HitNetwork
 from pcgnn.models.interaction_network import InteractionNetwork, RecurrentInteractionNetwork
+from pcgnn.models.lorentznet import LorentzNet
 from pcgnn.models.particlenet import ParticleNet
 from pcgnn.models.published import list_published, load_published
 from pcgnn.models.registry import (
@@ -31,6 +32,7 @@ __all__ = [
     "HitNetwork",
     "HitOutputModel",
     "InteractionNetwork",
+    "LorentzNet",
     "Model",
     "ParticleNet",
     "RecurrentInteractionNetwork",

@@ -63,6 +63,8 @@ class CloudModel(nn.Module, ABC):
             canonical one.
         name: name in the registry it was created under.
         config: constructor arguments, plain and JSON-able.
+        frame: Lorentz transformation (4, 4) of the four-vectors that a model adds to its input,
+            such as beams; None leaves them as they are. A symmetry holds if they move along.
 
     **Shapes:** batch of G graphs -> (G, classes) logits.
     """
@@ -72,6 +74,7 @@ class CloudModel(nn.Module, ABC):
     ordered: ClassVar[bool] = False
     name: str = ""
     config: dict[str, Any]
+    frame: Tensor | None = None
 
     @abstractmethod
     def logits(self, cloud: Cloud) -> Tensor:

@@ -20,6 +20,7 @@ __all__ = ["list_published", "load_published"]
 
 # name -> module with a function ``from_published(state, **kwargs) -> CloudModel``
 _TRANSLATORS = {
+    "lorentznet": "pcgnn.models.published_lorentznet",
     "particlenet": "pcgnn.models.published_particlenet",
 }
 
@@ -43,7 +44,8 @@ def load_published(
         path_or_state_dict: file, or the state dict itself.
         kwargs: what the tensors cannot tell, with the published values as defaults: for
             ``"particlenet"`` ``k=16`` (or one per block) and ``ghost_edges=True``, as well as
-            ``dropout=0.1``.
+            ``dropout=0.1``; for ``"lorentznet"`` ``c_weight=5e-3``, ``readout="mean"`` or
+            ``"padded_mean"`` with ``padded_length=None``, ``beams=None`` and ``dropout=0.2``.
 
     Raises:
         ConfigError: if there is no such name or option.

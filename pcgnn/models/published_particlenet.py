@@ -10,15 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor
 
 from pcgnn.errors import CheckpointError, ConfigError
 from pcgnn.models.particlenet import ParticleNet
+from pcgnn.models.published_state import load_renamed, rename
 
 __all__ = ["from_published"]
 
-_PREFIXES = ("module.", "mod.")
 _NAMES: tuple[tuple[str, str], ...] = (
     (r"bn_fts\.(.+)", r"input_norm.\1"),
     (r"edge_convs\.(\d+)\.convs\.(\d+)\.weight", r"blocks.\1.linears.\2.weight"),
@@ -27,6 +26,7 @@ _NAMES: tuple[tuple[str, str], ...] = (
     (r"edge_convs\.(\d+)\.sc_bn\.(.+)", r"blocks.\1.shortcut_norm.\2"),
     (r"fusion_block\.0\.weight", r"fusion.weight"),
     (r"fusion_block\.1\.(.+)", r"fusion_norm.\1"),
+    (r"fc\.(\d+)(?:\.0)?\.(weight|bias)", r"classifier.\1.\2"),
 )
 
 
@@ -73,38 +73,26 @@ def from_published(
         input_norm="input_norm.weight" in renamed,
     )
     model.name = "particlenet"
-    _load(model, renamed)
+    load_renamed(model, renamed, name="ParticleNet")
     return model.to(first.dtype).eval()
 
 
 def _rename(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    renamed: dict[str, Tensor] = {}
-    unknown = []
-    dense = re.compile(r"fc\.(\d+)(\.0)?\.(weight|bias)")
-    for key, value in state.items():
-        short = key
-        while short.startswith(_PREFIXES):
-            short = short.split(".", 1)[1]
-        found = dense.fullmatch(short)
-        if found:
-            # hidden layer i stands at 3 i of the classifier: linear, ReLU, dropout
-            new = f"classifier.{3 * int(found[1])}.{found[3]}"
-        else:
-            matches = (re.fullmatch(old, short) for old, _ in _NAMES)
-            pairs = zip(matches, _NAMES, strict=True)
-            new = next((m.expand(name) for m, (_, name) in pairs if m), "")
-        if not new:
-            unknown.append(key)
-            continue
+    renamed = rename(
+        state,
+        _NAMES,
+        model="ParticleNet",
+        remedy="give the state dict of weaver-core's ParticleNet alone",
+    )
+    found: dict[str, Tensor] = {}
+    for key, value in renamed.items():
+        # hidden layer i stands at 3 i of the classifier: linear, ReLU, dropout
+        dense = re.fullmatch(r"classifier\.(\d+)\.(weight|bias)", key)
+        new = f"classifier.{3 * int(dense[1])}.{dense[2]}" if dense else key
         if value.dim() in (3, 4) and set(value.shape[2:]) == {1}:
             value = value.flatten(1)
-        renamed[new] = value
-    if unknown:
-        raise CheckpointError(
-            f"not weights of ParticleNet: {_some(unknown)}",
-            remedy="give the state dict of weaver-core's ParticleNet alone",
-        )
-    return renamed
+        found[new] = value
+    return found
 
 
 def _block_widths(state: Mapping[str, Tensor]) -> list[list[int]]:
@@ -126,36 +114,3 @@ def _classifier_widths(state: Mapping[str, Tensor]) -> list[int]:
     if not widths:
         raise CheckpointError("missing: fc.0.weight or fc.0.0.weight")
     return widths
-
-
-def _load(model: ParticleNet, state: dict[str, Tensor]) -> None:
-    wanted = model.state_dict()
-    counters = {key for key in wanted if key.endswith("num_batches_tracked")}
-    missing = sorted(wanted.keys() - state.keys() - counters)
-    unexpected = sorted(state.keys() - wanted.keys())
-    wrong = [
-        f"{key} {tuple(state[key].shape)} instead of {tuple(wanted[key].shape)}"
-        for key in wanted
-        if key in state and state[key].shape != wanted[key].shape
-    ]
-    problems = [
-        f"{what}: {_some(keys)}"
-        for what, keys in (
-            ("missing", missing),
-            ("not expected", unexpected),
-            ("of the wrong shape", wrong),
-        )
-        if keys
-    ]
-    if problems:
-        raise CheckpointError(
-            "the weights do not make a ParticleNet (in this package's names): "
-            + "; ".join(problems)
-        )
-    counts = {key: torch.zeros_like(wanted[key]) for key in counters - state.keys()}
-    model.to(state["blocks.0.linears.0.weight"].dtype).load_state_dict({**state, **counts})
-
-
-def _some(keys: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(keys) - most} more" if len(keys) > most else ""
-    return ", ".join(keys[:most]) + more

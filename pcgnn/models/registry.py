@@ -42,6 +42,7 @@ MODELS: dict[str, ModelEntry] = {
     "recurrent-interaction-network": ModelEntry(
         "pcgnn.models.interaction_network", "RecurrentInteractionNetwork", {}
     ),
+    "lorentznet": ModelEntry("pcgnn.models.lorentznet", "LorentzNet", {}),
     "particlenet": ModelEntry("pcgnn.models.particlenet", "ParticleNet", {}),
     "particlenet-lite": ModelEntry(
         "pcgnn.models.particlenet",
