@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 from torch_geometric.nn import MessagePassing
 
+from pcgnn.nn import InputNorm
+
 __all__ = ["PlainInteractionNetwork", "PlainRecurrentNetwork", "plain_copy"]
 
 
@@ -85,8 +87,8 @@ class PlainRecurrentNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.steps = steps
-        self.hit_norm = nn.BatchNorm1d(features, affine=False)
-        self.edge_norm = nn.BatchNorm1d(edge_features, affine=False)
+        self.hit_norm = InputNorm(features)
+        self.edge_norm = InputNorm(edge_features)
         self.encode_hits = perceptron([features, latent, latent], norm=norm)
         self.encode_edges = perceptron([edge_features, latent, latent], norm=norm)
         self.step = PlainStep(latent, layers, norm=norm)

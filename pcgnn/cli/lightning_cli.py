@@ -102,10 +102,11 @@ class PcgnnCLI(LightningCLI):
         )
         parser.add_argument(
             "--efficiency",
-            type=float,
-            default=0.98,
+            type=float | None,
+            default=None,
             help="edges of hit graphs: share of the true edges in the graphs of the validation "
-            "part that the threshold keeps; fit writes the threshold into best.ckpt",
+            "part that the threshold keeps, 0.98 if not given; fit writes the threshold into "
+            "best.ckpt, and test takes it from there unless this is given",
         )
         parser.add_argument(
             "--method",
@@ -120,8 +121,8 @@ class PcgnnCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Prepares the process and looks at what is used only after the training."""
-        self.efficiency = float(self._get(self.config, "efficiency"))
-        if not 0 < self.efficiency <= 1:
+        self.efficiency: float | None = self._get(self.config, "efficiency")
+        if self.efficiency is not None and not 0 < self.efficiency <= 1:
             raise ConfigError(
                 f"efficiency = {self.efficiency} must be above 0 and at most 1",
                 remedy="give the wanted share of the true edges, e.g. 0.98",

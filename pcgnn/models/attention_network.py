@@ -8,9 +8,9 @@ from torch.utils.checkpoint import checkpoint
 
 from pcgnn.errors import ConfigError
 from pcgnn.models.hit_graph_model import EdgeModel
-from pcgnn.nn.batch_norm import batch_norm
 from pcgnn.nn.chunked import apply_in_chunks
 from pcgnn.nn.edge_attention import EdgeAttention
+from pcgnn.nn.input_norm import InputNorm
 from pcgnn.nn.relation import EdgeMLP, mlp
 
 __all__ = ["EdgeAttentionNetwork"]
@@ -23,7 +23,7 @@ class EdgeAttentionNetwork(EdgeModel):
     <https://arxiv.org/abs/1710.10903>`__), in the form of a transformer with edges
     (`arXiv:2009.03509 <https://arxiv.org/abs/2009.03509>`__, :class:`pcgnn.nn.EdgeAttention`): a
     hit weighs its edges against each other instead of adding them all up, which is what true edges
-    among many wrong ones ask for. Hits and edges are scaled by a batch norm without parameters and
+    among many wrong ones ask for. Hits and edges are brought to width 1 and
     encoded; each step, with weights of its own, updates
 
     .. math::
@@ -81,8 +81,8 @@ class EdgeAttentionNetwork(EdgeModel):
             "chunk": chunk,
         }
         self.chunk, self.steps = chunk, steps
-        self.hit_norm = nn.BatchNorm1d(features, affine=False)
-        self.edge_norm = nn.BatchNorm1d(edge_features, affine=False)
+        self.hit_norm = InputNorm(features)
+        self.edge_norm = InputNorm(edge_features)
         self.encode_hits = mlp([features, latent, latent], norm=norm)
         self.encode_edges = mlp([edge_features, latent, latent], norm=norm)
         self.edge_updates = nn.ModuleList(
@@ -98,8 +98,8 @@ class EdgeAttentionNetwork(EdgeModel):
 
     def logits(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Tensor:
         """Compute the logits, shape (E,)."""
-        x = self.encode_hits(batch_norm(x, self.hit_norm))
-        edge = batch_norm(edge_attr, self.edge_norm)
+        x = self.encode_hits(self.hit_norm(x))
+        edge = self.edge_norm(edge_attr)
         edge = apply_in_chunks(self.encode_edges, edge, self.chunk)
         for step in range(self.steps):
             if self.chunk is not None and torch.is_grad_enabled():

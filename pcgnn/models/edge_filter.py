@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from pcgnn.errors import ConfigError
 from pcgnn.models.hit_graph_model import EdgeModel
-from pcgnn.nn.batch_norm import batch_norm
+from pcgnn.nn.input_norm import InputNorm
 from pcgnn.nn.relation import EdgeMLP
 
 __all__ = ["EdgeFilter"]
@@ -22,7 +22,7 @@ class EdgeFilter(EdgeModel):
 
     .. math:: w_{ij} = \phi(x_i, x_j, e_{ij})
 
-    before the sigmoid. Hits and edges are scaled by a batch norm without parameters. What it keeps,
+    before the sigmoid. Hits and edges are brought to width 1. What it keeps,
     at a low threshold, is taken by :meth:`pcgnn.tracking.HitGraphs.filter`.
 
     Args:
@@ -68,12 +68,12 @@ class EdgeFilter(EdgeModel):
             "chunk": chunk,
         }
         self.chunk = chunk
-        self.hit_norm = nn.BatchNorm1d(features, affine=False)
-        self.edge_norm = nn.BatchNorm1d(edge_features, affine=False)
+        self.hit_norm = InputNorm(features)
+        self.edge_norm = InputNorm(edge_features)
         self.classifier = EdgeMLP(features, edge_features, [latent] * layers, 1, norm=norm)
 
     def logits(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Tensor:
         """Compute the logits, shape (E,)."""
-        x, edge = batch_norm(x, self.hit_norm), batch_norm(edge_attr, self.edge_norm)
+        x, edge = self.hit_norm(x), self.edge_norm(edge_attr)
         logits: Tensor = self.classifier(x, edge_index, edge, chunk=self.chunk)
         return logits.squeeze(1)

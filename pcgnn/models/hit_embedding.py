@@ -6,12 +6,12 @@ import math
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from pcgnn.errors import ConfigError, DataError
 from pcgnn.models.hit_graph_model import HitOutputModel
-from pcgnn.nn.batch_norm import batch_norm
+from pcgnn.nn.input_norm import InputNorm
 from pcgnn.nn.relation import mlp
 
 __all__ = ["HitEmbedding"]
@@ -27,7 +27,7 @@ class HitEmbedding(HitOutputModel):
 
     The azimuth jumps by :math:`2\pi` where nothing happens in the detector. It enters as cosines
     and sines of :math:`\phi, 2\phi, 4\phi, \dots`, so that hits on both sides of the jump are
-    neighbours. All inputs are then scaled by a batch norm without parameters.
+    neighbours. All inputs are then brought to width 1.
 
     Args:
         features: features per hit.
@@ -83,7 +83,7 @@ class HitEmbedding(HitOutputModel):
         }
         self.azimuth, self.harmonics, self.normalize = azimuth, harmonics, normalize
         inputs = features if azimuth is None else features - 1 + 2 * harmonics
-        self.hit_norm = nn.BatchNorm1d(inputs, affine=False)
+        self.hit_norm = InputNorm(inputs)
         self.network = mlp([inputs, *[latent] * layers, dimensions], norm=norm)
 
     def forward(self, batch: Any) -> Tensor:
@@ -108,7 +108,7 @@ class HitEmbedding(HitOutputModel):
         expected = (x.shape[0], self.config["features"])
         if tuple(x.shape) != expected:
             raise DataError(f"x has the shape {tuple(x.shape)}, not {expected}")
-        found: Tensor = self.network(batch_norm(self._inputs(x), self.hit_norm))
+        found: Tensor = self.network(self.hit_norm(self._inputs(x)))
         return functional.normalize(found, dim=1) if self.normalize else found
 
     def logits(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Tensor:

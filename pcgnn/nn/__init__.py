@@ -3,7 +3,20 @@
 from pcgnn.nn.edge_attention import EdgeAttention
 from pcgnn.nn.edge_conv import EdgeConv
 from pcgnn.nn.edges import Edges, neighbour_edges
+from pcgnn.nn.input_norm import InputNorm
 from pcgnn.nn.interaction import InteractionSteps
+from pcgnn.nn.lorentz_block import LorentzBlock
+from pcgnn.nn.readout import Readout
 from pcgnn.nn.relation import EdgeMLP
 
-__all__ = ["EdgeAttention", "EdgeConv", "EdgeMLP", "Edges", "InteractionSteps", "neighbour_edges"]
+__all__ = [
+    "EdgeAttention",
+    "EdgeConv",
+    "EdgeMLP",
+    "Edges",
+    "InputNorm",
+    "InteractionSteps",
+    "LorentzBlock",
+    "Readout",
+    "neighbour_edges",
+]

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from pcgnn.errors import ConfigError
-from pcgnn.nn.batch_norm import batch_norm
 from pcgnn.nn.chunked import apply_in_chunks
+from pcgnn.nn.input_norm import InputNorm
 from pcgnn.nn.relation import EdgeMLP, mlp
 
 __all__ = ["InteractionSteps"]
@@ -19,7 +19,7 @@ __all__ = ["InteractionSteps"]
 class InteractionSteps(nn.Module):
     r"""Encoders of hits and edges and several steps of message passing.
 
-    Hits and edges first go through a batch norm without parameters: differences of azimuth are a
+    Hits and edges are first brought to width 1 (:class:`InputNorm`): differences of azimuth are a
     hundredth of differences in z, and no network should have to find that out. Each step updates
 
     .. math::
@@ -61,8 +61,8 @@ class InteractionSteps(nn.Module):
         if chunk is not None and chunk < 1:
             raise ConfigError(f"chunk = {chunk} must be at least 1")
         self.chunk, self.steps = chunk, steps
-        self.hit_norm = nn.BatchNorm1d(features, affine=False)
-        self.edge_norm = nn.BatchNorm1d(edge_features, affine=False)
+        self.hit_norm = InputNorm(features)
+        self.edge_norm = InputNorm(edge_features)
         self.encode_hits = mlp([features, latent, latent], norm=norm)
         self.encode_edges = mlp([edge_features, latent, latent], norm=norm)
         own = 1 if weights == "shared" else steps
@@ -75,8 +75,8 @@ class InteractionSteps(nn.Module):
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the latent hits and edges after the last step."""
-        x = self.encode_hits(batch_norm(x, self.hit_norm))
-        edge = batch_norm(edge_attr, self.edge_norm)
+        x = self.encode_hits(self.hit_norm(x))
+        edge = self.edge_norm(edge_attr)
         edge = apply_in_chunks(self.encode_edges, edge, self.chunk)
         for step in range(self.steps):
             number = step % len(self.edge_updates)

@@ -8,8 +8,7 @@ pair.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -186,16 +185,11 @@ class PairPlan:
 
 def _blocks(
     ascending: tuple[int, ...], sizes: Tensor, offsets: Tensor, slots: int
-) -> Iterator[PairBlock]:
+) -> list[PairBlock]:
+    blocks = []
     first = start = place = 0
     while first < len(ascending):
-        # places of graphs first..last grow with last, so the last that fits is found by bisection
-        last = first + bisect_right(
-            range(first + 1, len(ascending) + 1),
-            slots,
-            key=lambda end: (end - first) * ascending[end - 1] ** 2,
-        )
-        last = max(last, first + 1)
+        last = _end(ascending, first, slots)
         graphs, width = last - first, ascending[last - 1]
         total = sum(ascending[first:last])
         columns = torch.arange(width, device=sizes.device)
@@ -209,8 +203,21 @@ def _blocks(
             rows = min(step, width - row)
             pair = inside[:, row : row + rows, None] & inside[:, None]
             pair = pair & (columns[row : row + rows, None] != columns)
-            yield PairBlock(
-                graphs, start, start + total, width, row, rows, place, at, pair.view(-1)
+            blocks.append(
+                PairBlock(graphs, start, start + total, width, row, rows, place, at, pair.view(-1))
             )
             place += graphs * rows * width
         first, start = last, start + total
+    return blocks
+
+
+def _end(ascending: tuple[int, ...], first: int, slots: int) -> int:
+    """End of the graphs from ``first`` on whose tables fit, by bisection; at least one graph."""
+    low, high = first + 1, len(ascending)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if (middle - first) * ascending[middle - 1] ** 2 <= slots:
+            low = middle
+        else:
+            high = middle - 1
+    return low

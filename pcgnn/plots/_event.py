@@ -153,6 +153,10 @@ def view_event(hits: Any, event: int) -> tuple[Event, Any]:
         raise DataError(
             f"cannot draw {type(hits).__name__} as events", remedy="give what read_hits returns"
         )
+    if not hasattr(hits, "ndim"):
+        raise DataError(
+            "a single event is given, not events", remedy="give hits[i : i + 1], or all and event=i"
+        )
     if not -len(hits) <= event < len(hits):
         raise DataError(f"there is no event {event}, the hits are of {len(hits)} events")
     event %= len(hits)

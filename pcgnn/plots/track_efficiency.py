@@ -117,17 +117,25 @@ def _panel(
     ax: Axes, series: Mapping[str, TrackReport], rate: str, against: str, edges: FloatArray
 ) -> None:
     scale_axis(ax, against, edges)
-    over_tracks = rate.endswith("rate")
+    of_tracks = rate.endswith("rate")
     binned = {}
     for name, report in series.items():
         item = report.vs(against, edges, of=rate)
         lost = f", {item.outside:,} in no bin" if item.outside else ""
         key = f"{name}{lost}" if name else lost.removeprefix(", ")
         binned[key] = item
-    draw_efficiency(ax, binned, entries="tracks" if over_tracks else "particles")
+    # the efficiency of the rule "lhc" is one of tracks
+    by_lhc = [rate == "efficiency" and report.rule.name == "lhc" for report in series.values()]
+    if any(by_lhc) and not all(by_lhc):
+        raise ConfigError(
+            "the efficiency of the rule 'lhc' is of tracks, that of the other rules of particles",
+            remedy="draw rates=['particle_efficiency'], or this rule alone",
+        )
+    entries = "tracks" if of_tracks or any(by_lhc) else "particles"
+    draw_efficiency(ax, binned, entries=entries)
     # room above for the legend, and a little below for the points at zero
     room = 0.12 * len(binned)
-    if over_tracks:
+    if of_tracks:
         top = (1.25 + 2 * room) * max(_typical(list(binned.values())), 0.005)
     else:
         ax.axhline(1.0, color="0.6", linestyle=":", linewidth=1.2)

@@ -129,7 +129,11 @@ def build_graphs(
     provenance = dict(hits.attrs.get("pcgnn") or {})
     description = options.describe()
     if provenance.get("truth_selection"):
-        description["selection"] += f"; {provenance['truth_selection']}"
+        # of a file that holds selected hits alone, "all" is all of the file
+        description["selection"] = (
+            description["selection"].replace("all on these", "all of the file on these")
+            + f"; {provenance['truth_selection']}"
+        )
     return HitGraphs(graphs, description, provenance, offsets)
 
 
@@ -164,6 +168,9 @@ class _Options:
             selection = f"TRUTH-SELECTED ('ideal'): no noise, {floor}"
         if self.one_hit:
             selection += "; one hit per particle and layer (by truth)"
+        given = self.cuts.given or {}
+        if given.get("truth_selection") or given.get("one_hit_per_layer"):
+            selection = f"of the graphs given: {given['selection']}"
         soft = {
             "ignore": "edges of softer particles neither signal nor background",
             "background": "edges of softer particles are background",
@@ -175,8 +182,8 @@ class _Options:
             "selection": selection,
             "truth": truth,
             "truth_definition": self.truth,
-            "truth_selection": self.selection,
-            "one_hit_per_layer": self.one_hit,
+            "truth_selection": self.selection or given.get("truth_selection"),
+            "one_hit_per_layer": self.one_hit or bool(given.get("one_hit_per_layer")),
             "pt_min": self.floor,
             "low_pt": self.low_pt,
             "undirected": self.undirected,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -58,6 +59,11 @@ class EdgeMaker(ABC):
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Plain values for configurations."""
+
+    @property
+    def given(self) -> Mapping[str, Any] | None:
+        """Description of the graphs whose hits alone it joins; None where it joins any hits."""
+        return None
 
     def check(self, offsets: Index) -> None:
         """Raise if the maker does not belong to the hits of these offsets, (events + 1,)."""

@@ -111,6 +111,8 @@ def find_tracks(
     if method == "condensation":
         return renumber(keep_long(_condensed(graphs, scores, **options), min_hits))
     found = GraphScores.of(scores, [int(graph.edge_index.shape[1]) for graph in graphs])
+    if not np.isfinite(found.values).all():
+        raise DataError("some scores are NaN or infinite", remedy="look at the network")
     edges, values = _joined(graphs, found, total)
     passed = values >= options["threshold"]
     edges, values = edges[:, passed], values[passed]
@@ -188,10 +190,10 @@ def _arrays(scores: Any) -> list[Any]:
 
 def _joined(
     graphs: HitGraphs, scores: GraphScores, total: int
-) -> tuple[Index, NDArray[np.float64]]:
+) -> tuple[Index, NDArray[np.floating]]:
     """Each edge once, from its inner to its outer hit, with the mean of its scores."""
     edges = graphs.edges().cpu().numpy()
-    values = scores.values.astype(np.float64)
+    values = scores.values  # in their own precision, in which thresholds are compared elsewhere
     if graphs.description.get("undirected"):
         # the second half of each graph holds the edges of the first half reversed
         back = np.concatenate(
@@ -206,4 +208,5 @@ def _joined(
     )
     if key.size == values.size:
         return edges, values
-    return np.stack(np.divmod(key, total)), np.bincount(inverse, values) / count
+    mean = (np.bincount(inverse, values) / count).astype(values.dtype)
+    return np.stack(np.divmod(key, total)), mean

@@ -99,18 +99,22 @@ class LayerGeometry:
             layer: layer of each hit.
 
         Raises:
-            ConfigError: the geometry needs volumes and there are none.
+            ConfigError: the geometry needs volumes and there are none, or it names layers alone and
+                one of them is in several volumes.
 
         **Shapes:** (N,), (N,) -> (N,)
         """
         if self.has_volumes and volume is None:
             raise ConfigError(
                 f"geometry {self.name!r} names layers by volume and layer, the hits have no volume",
-                remedy="map the volume when reading, or give a geometry by layers alone",
+                remedy="map the volume when reading, or give a geometry by layers alone, for the "
+                "toy detector layers='toy_barrel'",
             )
         rows, columns = self._table.shape
         layer = np.asarray(layer, dtype=np.int64)
         first = np.zeros_like(layer) if not self.has_volumes else np.asarray(volume, dtype=np.int64)
+        if not self.has_volumes and volume is not None:
+            self._refuse_mixing(np.asarray(volume), layer)
         inside = (first >= 0) & (first < rows) & (layer >= 0) & (layer < columns)
         if inside.all():
             numbers: NDArray[np.int64] = self._table[first, layer]
@@ -118,6 +122,20 @@ class LayerGeometry:
         found = np.full(layer.shape, -1, dtype=np.int64)
         found[inside] = self._table[first[inside], layer[inside]]
         return found
+
+    def _refuse_mixing(self, volume: NDArray[np.integer], layer: NDArray[np.integer]) -> None:
+        """A layer number that repeats from volume to volume does not name a layer."""
+        numbers = np.array([number for _, number in self.layers], dtype=np.int64)
+        chosen = np.isin(layer, numbers)
+        pairs = np.unique(np.stack([layer[chosen], volume[chosen]]), axis=1)
+        several = pairs[0, 1:][pairs[0, 1:] == pairs[0, :-1]]
+        if several.size:
+            found = pairs[1][pairs[0] == several[0]].tolist()
+            raise ConfigError(
+                f"geometry {self.name!r} names layers without volume, and the hits have layer "
+                f"{several[0]} in the volumes {found}",
+                remedy="name layers by (volume, layer): LayerGeometry(name, layers, pairs)",
+            )
 
     @classmethod
     def by_layer(cls, pairs: tuple[tuple[int, int], ...], name: str = "custom") -> LayerGeometry:

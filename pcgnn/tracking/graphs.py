@@ -242,6 +242,8 @@ class HitGraphs(Sequence[HitGraph]):
     def report(self, scores: Any, *, threshold: float = 0.5, level: float = 0.6827) -> EdgeReport:
         """Judge the edges: construction, classifier and cumulative efficiency, purity.
 
+        Of undirected graphs each edge counts once, with the mean of its two scores.
+
         Args:
             scores: what :func:`pcgnn.predict` returns for these graphs.
             threshold: score from which an edge is kept.
@@ -257,12 +259,19 @@ class HitGraphs(Sequence[HitGraph]):
         if any("owned" in graph for graph in self.graphs):
             raise DataError("edges in the overlap of sectors count twice", remedy="merge_sectors")
         found = GraphScores.of(scores, [int(graph.edge_index.shape[1]) for graph in self.graphs])
+        values = found.values
+        truth, mask = ([graph[name] for graph in self.graphs] for name in ("y", "edge_mask"))
+        true_edges = sum(int(graph.true_edges) for graph in self.graphs)
+        if self.description.get("undirected"):
+            values = np.concatenate([found[n].reshape(2, -1).mean(0) for n in range(len(self))])
+            truth, mask = ([each.chunk(2)[0] for each in part] for part in (truth, mask))
+            true_edges //= 2
         return edge_report(
-            torch.cat([graph.y for graph in self.graphs]).cpu().numpy(),
-            found.values,
+            torch.cat(truth).cpu().numpy(),
+            values,
             threshold=threshold,
-            mask=torch.cat([graph.edge_mask for graph in self.graphs]).cpu().numpy(),
-            true_edges=sum(int(graph.true_edges) for graph in self.graphs),
+            mask=torch.cat(mask).cpu().numpy(),
+            true_edges=true_edges,
             truth=f"{self.description['truth']}; hits: {self.description['selection']}",
             level=level,
         )

@@ -82,6 +82,11 @@ class _NeighbourGraph(EdgeMaker):
         """All hits may be joined with all others."""
         return
 
+    @property
+    def given(self) -> Mapping[str, Any] | None:
+        """Description of the graphs whose vectors were given."""
+        return None if self.graphs is None else self.graphs.description
+
     def check(self, offsets: Index) -> None:
         """Raise a DataError if given vectors are not those of these hits."""
         self._space.check(offsets)

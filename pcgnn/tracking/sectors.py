@@ -42,7 +42,8 @@ def split_sectors(
         z_overlap: mm, on either side.
 
     Returns:
-        phi times z graphs per event, those without hits left out, with ``owned`` (N,).
+        phi times z graphs per event, with ``owned`` (N,). Those without hits are left out, but an
+        event without any hits keeps one.
 
     Raises:
         ConfigError: less than one sector, or a negative overlap.
@@ -86,6 +87,9 @@ def _cut(graph: HitGraph, phi: int, z: int, phi_overlap: float, z_overlap: float
             inside[target[owned[source]]] = True
             if bool(owned.any()):
                 made.append(_part(graph, inside, owned))
+    if not made:
+        nothing = torch.zeros_like(angle, dtype=torch.bool)
+        made.append(_part(graph, nothing, nothing))
     return made
 
 
@@ -93,6 +97,7 @@ def _part(graph: HitGraph, inside: Tensor, owned: Tensor) -> HitGraph:
     number = torch.cumsum(inside, 0) - 1
     kept = inside[graph.edge_index].all(0)
     part = HitGraph(edge_index=number[graph.edge_index[:, kept]], owned=owned[inside])
+    part.whole_hits = torch.tensor([owned.numel()], device=owned.device)
     for names, chosen in ((_OF_HITS, inside), (_OF_EDGES, kept)):
         for name in names:
             if name in graph:
@@ -114,7 +119,7 @@ def merge_sectors(graphs: HitGraphs, scores: Any = None) -> tuple[HitGraphs, Gra
         The whole graphs and their scores (None without scores).
 
     Raises:
-        DataError: the graphs are no sectors.
+        DataError: the graphs are no sectors, or some of an event's are missing.
     """
     if not all("owned" in graph for graph in graphs):
         raise DataError("the graphs are not sectors", remedy="cut them with split_sectors")
@@ -140,6 +145,12 @@ def _join(parts: list[HitGraph]) -> tuple[HitGraph, Tensor, Tensor]:
     owned = torch.cat([part.owned for part in parts])
     index = torch.cat([part.hit_index for part in parts])[owned]
     hits, place = index.sort()
+    if hits.numel() != int(parts[0].whole_hits):
+        raise DataError(
+            f"event {int(parts[0].event)}: its sectors own {hits.numel()} of "
+            f"{int(parts[0].whole_hits)} hits: sectors are missing, or there are some twice",
+            remedy="merge all sectors that split_sectors made of an event",
+        )
     graph = HitGraph()
     for name in _OF_HITS:
         if name in parts[0]:

@@ -58,7 +58,7 @@ class HitData(CloudData):
         files: str | list[str],
         file_format: str | None = None,
         mapping: dict[str, Any] | None = None,
-        pt: float = 1.0,
+        pt: float | None = None,
         table: str = "generic",
         cuts: dict[str, Any] | None = None,
         edge_maker: str = "layer-pairs",
@@ -88,10 +88,12 @@ class HitData(CloudData):
                 f"edge_maker = {edge_maker!r} without its arguments", remedy="give them as cuts"
             )
         self.cuts: EdgeMaker = (
-            LayerPairCuts.for_pt(pt, table) if cuts is None else make_edges(edge_maker, cuts)
+            LayerPairCuts.for_pt(1.0 if pt is None else pt, table)
+            if cuts is None
+            else make_edges(edge_maker, cuts)
         )
         self.graph_options: dict[str, Any] = {
-            "pt_min": None if cuts is None else pt,
+            "pt_min": pt,
             "truth": truth,
             "low_pt": low_pt,
             "truth_selection": truth_selection,

@@ -252,6 +252,7 @@ def test_small_commands(folder, capsys):
         "toptag/particlenet-lite",
         "tracking/condensation",
         "tracking/interaction-network",
+        "tracking/toy",
     ]
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"pcgnn {pcgnn.__version__}\n"

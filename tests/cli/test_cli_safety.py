@@ -164,11 +164,14 @@ def test_shipped_configurations_are_found_from_anywhere(tmp_path, monkeypatch):
         "toptag/particlenet-lite",
         "tracking/condensation",
         "tracking/interaction-network",
+        "tracking/toy",
     ]
     for name in list_configs():
         config = load_config(name)
         check_classes(config)
-        if name.startswith("tracking/"):
+        if name == "tracking/toy":  # its events are the user's to make
+            assert config["data"]["init_args"]["files"] == "toy.root"
+        elif name.startswith("tracking/"):
             assert config["data"]["init_args"]["files"].endswith("pixels_pt05.root")
             continue
         arguments = config["model"]["init_args"]

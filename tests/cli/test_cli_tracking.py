@@ -56,7 +56,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plain = hits[["hit", "event_id"]]
     plain["hit"] = hits.hit[["x", "y", "z", "layer"]]
     pcgnn.write_hits(folder / "plain.root", plain)
-    text = write_config(folder / "config.yaml", config(folder / "hits.root", folder / "run"))
+    text = write_config(
+        folder / "config.yaml", config(folder / "hits.root", folder / "run", pt=1.0)
+    )
     assert main(["--debug", "fit", "-c", text]) == 0
     return folder
 
@@ -583,3 +585,58 @@ def test_hostile_tracking_configurations(
     assert "Traceback" not in captured.err
     assert "evil_module" not in set(sys.modules) - loaded
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_test_takes_the_kept_threshold_as_predict_does(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["test", "-c", str(folder / "config.yaml")]
+    assert main(words) == 0
+    value = kept(folder / "run" / "best.ckpt")["value"]
+    assert f"threshold {value:.6g}: kept in the checkpoint" in capsys.readouterr().out
+    assert main([*words, "--efficiency", "0.7"]) == 0
+    _, graphs = graphs_of(folder)
+    val = graphs.split(SPLIT, seed=0)[1]
+    scores = pcgnn.predict(folder / "run" / "best.ckpt", val)
+    wanted = plain_threshold(val, scores, 0.7)
+    assert f"threshold {wanted:.6g}: chosen for an efficiency of 0.7" in capsys.readouterr().out
+
+
+def test_condensation_is_tested_with_options_chosen_on_validation(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = config(folder / "hits.root", tmp_path / "run", pt=1.0)
+    arguments = {"latent": 8, "steps": 1, "dimensions": 2, "edge_features": 4}
+    content["model"] = {
+        "class_path": "pcgnn.training.CondensationTask",
+        "init_args": {"name": "condensation-network", "arguments": arguments, "lr": 5e-3},
+    }
+    text = write_config(tmp_path / "config.yaml", content)
+    assert main(["fit", "-c", text]) == 0
+    capsys.readouterr()
+    assert main(["test", "-c", text]) == 0
+    printed = capsys.readouterr().out
+    found = re.search(r"radius ([\d.]+), beta_min ([\d.]+): double_majority", printed)
+    assert found is not None
+    hits, graphs = graphs_of(folder)
+    checkpoint = tmp_path / "run" / "best.ckpt"
+    efficiency = {}
+    for part in graphs.split(SPLIT, seed=0)[1:]:
+        mine, part = hits[part.events], part.compact()
+        for radius in (0.2, 0.35, 0.5, 0.7):
+            for strength in (0.05, 0.1):
+                tracks = find_tracks(
+                    part,
+                    pcgnn.predict(checkpoint, part),
+                    hits=mine,
+                    method="condensation",
+                    radius=radius,
+                    beta_min=strength,
+                )
+                report = pcgnn.metrics.track_report(
+                    mine, tracks, rule="double_majority", pt_min=1.0
+                )
+                efficiency.setdefault((radius, strength), []).append(report.efficiency)
+    chosen = float(found[1]), float(found[2])
+    assert efficiency[chosen][0].value == max(each[0].value for each in efficiency.values())
+    assert efficiency[chosen][1].counts in printed

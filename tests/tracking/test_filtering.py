@@ -94,12 +94,13 @@ def test_radius_graph_filter_and_network_in_a_row() -> None:
     vectors = np.stack([x, y, z], 1) / np.sqrt(x**2 + y**2 + (0.5 * z) ** 2)[:, None]
     graphs = build_graphs(hits, RadiusGraph(0.25, space=vectors), truth="consecutive", pt_min=0.5)
     train, test = graphs.split((8, 4), seed=1)
+    torch.manual_seed(1)
     network = pcgnn.create_model("edge-filter", features=graphs.features, latent=16, layers=2)
-    result = pcgnn.fit(network, train, test, epochs=5, lr=1e-2, progress=False)
+    result = pcgnn.fit(network, train, test, epochs=10, lr=1e-2, progress=False)
     before = test.report(pcgnn.predict(result, test))
     kept = test.filter(pcgnn.predict(result, test), before.threshold_at_efficiency(0.95))
     after = kept.report(np.ones(kept.num_edges))
-    assert after.graph_purity.value > 1.3 * before.graph_purity.value
+    assert after.graph_purity.value > 2 * before.graph_purity.value
     lost = after.construction_efficiency.value / before.construction_efficiency.value
     assert lost == pytest.approx(0.95, abs=0.01)
     network = pcgnn.create_model("edge-attention-network", features=graphs.features, latent=8)

@@ -142,3 +142,21 @@ def test_what_does_not_fit_is_refused() -> None:
     split = GraphScores.of(scores, [g.edge_index.shape[1] for g in graphs])
     assert len(split) == 2
     assert np.array_equal(np.concatenate([split[0], split[-1]]), scores)
+
+
+def test_scores_that_are_not_finite_are_refused() -> None:
+    graphs = build_graphs(events(1, seed=8), LayerPairCuts.for_pt(0.5))
+    scores = np.full(graphs.num_edges, 0.9)
+    scores[3] = np.nan
+    with pytest.raises(DataError, match="NaN or infinite"):
+        find_tracks(graphs, scores)
+
+
+def test_float32_scores_pass_the_threshold_they_equal() -> None:
+    """0.7 in float32 is below 0.7 in float64; reports and filters compare in float32."""
+    graphs = build_graphs(events(1, seed=8), LayerPairCuts.for_pt(0.5))
+    scores = np.where(graphs[0].y.numpy() > 0.5, np.float32(0.7), np.float32(0.1))
+    tracks = find_tracks(graphs, scores, threshold=0.7)
+    assert np.array_equal(tracks, find_tracks(graphs, scores, threshold=0.5))
+    assert tracks.max() > 10
+    assert graphs.filter(scores, 0.7).num_edges == int((scores == np.float32(0.7)).sum())

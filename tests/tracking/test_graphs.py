@@ -311,3 +311,26 @@ def test_tables_and_geometries() -> None:
     edges = build_graphs(hits, cuts)[0]
     found = {tuple(e) for e in edges.hit_index[edges.edge_index].t().tolist()}
     assert found == all_pairs(hits, 0, cuts)
+
+
+def test_undirected_graphs_are_reported_edge_by_edge() -> None:
+    hits = events(2, seed=5)
+    one_way = build_graphs(hits, LayerPairCuts.for_pt(0.5))
+    both = build_graphs(hits, LayerPairCuts.for_pt(0.5), undirected=True)
+    rng = np.random.default_rng(0)
+    scores = [rng.random(int(graph.num_edges)) for graph in one_way]
+    shift = [rng.normal(0, 0.1, part.size) for part in scores]
+    twice = [np.concatenate([s + d, s - d]) for s, d in zip(scores, shift, strict=True)]
+    reference, found = one_way.report(scores), both.report(twice)
+    for name in ("construction_efficiency", "efficiency", "purity"):
+        ours, theirs = getattr(found, name), getattr(reference, name)
+        assert (ours.passed, ours.total) == (theirs.passed, theirs.total)
+
+
+def test_a_layer_in_several_volumes_needs_them_in_the_geometry() -> None:
+    alone = LayerGeometry.by_layer(((2, 4), (4, 6)))
+    with pytest.raises(ConfigError, match=r"layer \d+ in the volumes \[7, 8"):
+        build_graphs(events(1, seed=5), LayerPairCuts(1e-3, 150.0, layers=alone, pt=1.0))
+    # numbers that run through the detector are fine, whatever the volumes
+    numbers = alone.number(np.array([7, 8, 8]), np.array([2, 4, 6]))
+    assert numbers.tolist() == [2, 4, 6]

@@ -41,6 +41,14 @@ def test_the_module_gives_the_graphs_that_python_gives(file: Path) -> None:
     assert sorted(seen) == list(range(6))
 
 
+def test_the_floor_of_the_cuts_is_that_of_the_truth(file: Path) -> None:
+    """Without a floor of its own the truth has that of the cuts; one that is given wins."""
+    for given, expected in ((None, 0.5), (1.0, 1.0)):
+        data = HitData(str(file), cuts=TOY, pt=given, split=[3, 1, 2])
+        data.setup("fit")
+        assert data.train.description["pt_min"] == expected
+
+
 def test_features_and_edge_makers_reach_the_graphs(file: Path) -> None:
     data = HitData(
         str(file),

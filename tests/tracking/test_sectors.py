@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import awkward as ak
 import numpy as np
 import pytest
 import torch
@@ -71,3 +72,19 @@ def test_what_cannot_be_cut_or_merged_is_refused() -> None:
         split_sectors(build_graphs(hits, LayerPairCuts.for_pt(0.5), undirected=True))
     with pytest.raises(DataError, match="not sectors"):
         merge_sectors(graphs)
+
+
+def test_missing_sectors_are_noticed() -> None:
+    sectors = split_sectors(build_graphs(events(1, seed=4), LayerPairCuts.for_pt(0.5)), phi=8)
+    with pytest.raises(DataError, match="sectors are missing"):
+        merge_sectors(sectors[:3])
+
+
+def test_an_event_without_hits_stays_an_event() -> None:
+    hits = events(3, seed=4)
+    empty = hits[1:2]
+    empty["hit"] = empty.hit[:, :0]
+    graphs = build_graphs(ak.concatenate([hits[:1], empty, hits[2:]]), LayerPairCuts.for_pt(0.5))
+    merged, _ = merge_sectors(split_sectors(graphs, phi=4))
+    assert [graph.x.shape[0] for graph in merged] == [graph.x.shape[0] for graph in graphs]
+    assert graphs[1].x.shape[0] == 0

@@ -161,7 +161,8 @@ def _provenance(
     events: Events, kind: HitFormat, names: list[str], tree: str | None, options: Options
 ) -> dict[str, Any]:
     selected = events.notes.get("truth_selected", 0)
-    about = f"hits of {selected} of {len(events)} events were selected by truth in the file"
+    which = "all" if selected == len(events) else f"{selected} of {len(events)}"
+    about = f"in the file, hits of {which} events read were selected by truth"
     return ({"truth_selection": about} if selected else {}) | {
         "format": kind,
         "files": names,
