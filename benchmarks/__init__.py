@@ -13,6 +13,7 @@ SUBJECTS = (
     "data_memory",
     "neighbours",
     "particlenet",
+    "lorentznet",
     "memory",
     "scaling",
     "hit_graphs",

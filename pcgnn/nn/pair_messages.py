@@ -7,8 +7,8 @@ On every pair, with y the first layer after its batch norm,
     c = w_c \max(0, W_1 m + b_1)
 
 The particle receives :math:`\sum_j m_{ij}` and :math:`\sum_j` of the clamped :math:`c_{ij} (x_i -
-x_j)`. Nothing per pair is kept for the backward pass but the two products of four-vectors:
-the chain is computed anew, which costs two matrix products of eight and saves all memory traffic.
+x_j)`. Kept for the backward pass are the results of the two matrix products, h and the hidden layer
+of c, besides the numbers per pair; the rest of the chain is computed anew in the cache.
 A slot that holds no pair has a gate of 0 and thereby no part in anything.
 """
 
@@ -137,32 +137,57 @@ class _Forward(NamedTuple):
     c: Tensor | None
 
 
+class _Kept(NamedTuple):
+    """What the backward pass reads instead of computing it anew; of no slots if there is none."""
+
+    h: Tensor
+    q: Tensor
+
+    @classmethod
+    def of(cls, layers: PairLayers, plan: PairPlan, like: Tensor, *, wanted: bool) -> _Kept:
+        slots = plan.num_slots if wanted else 0
+        hidden = 0 if layers.hidden is None else slots
+        return cls(like.new_empty(slots, like.size(1)), like.new_empty(hidden, like.size(1)))
+
+
 class _Worker:
     """The chain of layers with memory that every block uses again."""
 
-    def __init__(self, layers: PairLayers, plan: PairPlan, like: Tensor, buffers: int) -> None:
-        self.layers, self.width = layers, like.size(1)
+    def __init__(self, layers: PairLayers, plan: PairPlan, like: Tensor, kept: _Kept) -> None:
+        self.layers, self.width, self.kept = layers, like.size(1), kept
         size = max((block.size for block in plan.blocks), default=0)
-        self._memory = [like.new_empty(size, self.width) for _ in range(buffers)]
+        self._memory = [like.new_empty(size, self.width) for _ in range(4)]
         self.message = layers.message[0].t()
         self.hidden = None if layers.hidden is None else layers.hidden[0].t()
 
     def scratch(self, which: int, rows: int) -> Tensor:
         return self._memory[which][:rows]
 
-    def forward(self, block: PairBlock, own: Tensor, other: Tensor, part: Tensor) -> _Forward:
+    def _place(self, kept: Tensor, which: int, block: PairBlock) -> Tensor:
+        if kept.size(0):
+            return kept[block.slots : block.slots + block.size]
+        return self.scratch(which, block.size)
+
+    def run(
+        self, block: PairBlock, own: Tensor, other: Tensor, part: Tensor, *, again: bool
+    ) -> _Forward:
+        """The chain; ``again`` takes the results of the matrix products as they were kept."""
         layers, size = self.layers, block.size
         y = self.scratch(0, size)
         shape = (block.graphs, block.rows, block.width, self.width)
         torch.add(block.own(block.table(own)), block.table(other)[:, None], out=y.view(shape))
         y.addmm_(part, layers.pair).relu_()
-        h = torch.addmm(layers.message[1], y, self.message, out=self.scratch(1, size)).relu_()
+        h = self._place(self.kept.h, 1, block)
+        if not again:
+            torch.addmm(layers.message[1], y, self.message, out=h).relu_()
         gate = torch.addmv(layers.gate[1].expand(size), h, layers.gate[0]).sigmoid_()
         gate.mul_(block.mask)
         m = torch.mul(h, gate[:, None], out=self.scratch(2, size))
         if layers.hidden is None or layers.out is None or self.hidden is None:
             return _Forward(y, h, gate, m, None, None)
-        q = torch.addmm(layers.hidden[1], m, self.hidden, out=self.scratch(3, size)).relu_()
+        q = self._place(self.kept.q, 3, block)
+        if not again:
+            torch.addmm(layers.hidden[1], m, self.hidden, out=q).relu_()
         return _Forward(y, h, gate, m, q, torch.mv(q, layers.out))
 
 
@@ -179,13 +204,14 @@ class _PairMessages(torch.autograd.Function):
         *flat: Tensor,
     ) -> tuple[Tensor, Tensor | None]:
         layers = PairLayers.of(flat)
-        worker = _Worker(layers, plan, own, 4)
+        kept = _Kept.of(layers, plan, own, wanted=any(ctx.needs_input_grad))
+        worker = _Worker(layers, plan, own, kept)
         total = torch.zeros_like(own)
         steps = None if layers.out is None else torch.zeros_like(x)
         for block in plan.blocks:
             shape = (block.graphs, block.rows, block.width, -1)
             part = products[:, block.slots : block.slots + block.size].t()
-            done = worker.forward(block, own, other, part)
+            done = worker.run(block, own, other, part, again=False)
             block.add_to_rows(total, done.m.view(shape).sum(2))
             if steps is not None and done.c is not None:
                 c = done.c.mul_(block.mask).view(shape[:3]).to(x.dtype)
@@ -194,7 +220,7 @@ class _PairMessages(torch.autograd.Function):
                     (direction[..., axis] * c).clamp_(-CLAMP, CLAMP).sum(2) for axis in range(4)
                 ]
                 block.add_to_rows(steps, torch.stack(step, -1))
-        ctx.save_for_backward(own, other, products, x, *flat)
+        ctx.save_for_backward(own, other, products, x, *kept, *flat)
         ctx.plan, ctx.update = plan, update
         return total, steps
 
@@ -202,9 +228,9 @@ class _PairMessages(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         plan: PairPlan = ctx.plan
-        own, other, products, x, *flat = cast(tuple[Tensor, ...], ctx.saved_tensors)
+        own, other, products, x, h, q, *flat = cast(tuple[Tensor, ...], ctx.saved_tensors)
         layers = PairLayers.of(flat)
-        worker = _Worker(layers, plan, own, 6)
+        worker = _Worker(layers, plan, own, _Kept(h, q))
         ones = own.new_ones(max((block.size for block in plan.blocks), default=0))
         grad_own, grad_other = torch.zeros_like(own), torch.zeros_like(other)
         grad_products, grad_x = torch.empty_like(products), torch.zeros_like(x)
@@ -214,9 +240,9 @@ class _PairMessages(torch.autograd.Function):
             size = block.size
             shape = (block.graphs, block.rows, block.width, -1)
             span = slice(block.slots, block.slots + size)
-            done = worker.forward(block, own, other, products[:, span].t())
+            done = worker.run(block, own, other, products[:, span].t(), again=True)
             one = ones[:size]
-            by_m = worker.scratch(4, size)
+            by_m = worker.scratch(1, size)
             from_rows = block.own(block.table(grads[0]))
             if layers.out is not None and layers.hidden is not None:
                 assert done.c is not None
@@ -224,7 +250,7 @@ class _PairMessages(torch.autograd.Function):
                 assert by.out is not None
                 assert by.hidden is not None
                 by_c = _coordinates(block, done.c, x, grads[1], grad_x, ctx.update)
-                by_q = torch.mul(by_c[:, None], layers.out, out=worker.scratch(5, size))
+                by_q = torch.mul(by_c[:, None], layers.out, out=worker.scratch(3, size))
                 torch.ops.aten.threshold_backward.grad_input(by_q, done.q, 0, grad_input=by_q)
                 by.out.addmv_(done.q.t(), by_c)
                 by.hidden[1].addmv_(by_q.t(), one)
@@ -233,7 +259,7 @@ class _PairMessages(torch.autograd.Function):
                 by_m.view(shape).add_(from_rows)
             else:
                 by_m.view(shape).copy_(from_rows.expand(by_m.view(shape).shape))
-            by_gate = torch.mul(by_m, done.h, out=worker.scratch(5, size)).sum(1)
+            by_gate = torch.mul(by_m, done.h, out=worker.scratch(3, size)).sum(1)
             by_gate.mul_(done.gate).mul_(1 - done.gate)
             by_h = by_m.mul_(done.gate[:, None]).addr_(by_gate, layers.gate[0])
             torch.ops.aten.threshold_backward.grad_input(by_h, done.h, 0, grad_input=by_h)
@@ -241,7 +267,7 @@ class _PairMessages(torch.autograd.Function):
             by.gate[1].add_(by_gate.sum())
             by.message[1].addmv_(by_h.t(), one)
             by.message[0].addmm_(by_h.t(), done.y)
-            by_y = torch.mm(by_h, layers.message[0], out=worker.scratch(5, size))
+            by_y = torch.mm(by_h, layers.message[0], out=worker.scratch(3, size))
             torch.ops.aten.threshold_backward.grad_input(by_y, done.y, 0, grad_input=by_y)
             block.add_to_rows(grad_own, by_y.view(shape).sum(2))
             block.add_to_columns(grad_other, by_y.view(shape).sum(1))
