@@ -187,7 +187,8 @@ def _blocks(
     ascending: tuple[int, ...], sizes: Tensor, offsets: Tensor, slots: int
 ) -> list[PairBlock]:
     blocks = []
-    first = start = place = 0
+    first = sum(n == 0 for n in ascending)  # graphs without particles have no table
+    start = place = 0
     while first < len(ascending):
         last = _end(ascending, first, slots)
         graphs, width = last - first, ascending[last - 1]
