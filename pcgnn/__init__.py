@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     )
     from pcgnn.models import create_model, list_models, load_published
     from pcgnn.ops import tune_allocator
-    from pcgnn.training import FitResult, fit, load_checkpoint, predict
+    from pcgnn.training import FitResult, fit, load_checkpoint, predict, symmetry_audit
 
 __version__: str = metadata.version("pcgnn")
 
@@ -101,6 +101,7 @@ _HOME = {
     "read_npz": "io",
     "read_root": "io",
     "read_toptag_hdf5": "io",
+    "symmetry_audit": "training",
     "tune_allocator": "ops",
     "write_hits": "io",
     "write_root": "io",
@@ -142,6 +143,7 @@ __all__ = [
     "read_root",
     "read_toptag_hdf5",
     "simulation",
+    "symmetry_audit",
     "tracking",
     "training",
     "tune_allocator",

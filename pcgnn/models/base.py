@@ -76,6 +76,11 @@ class CloudModel(nn.Module, ABC):
     config: dict[str, Any]
     frame: Tensor | None = None
 
+    @property
+    def has_beams(self) -> bool:
+        """Whether the model adds four-vectors to its input that ``frame`` transforms."""
+        return False
+
     @abstractmethod
     def logits(self, cloud: Cloud) -> Tensor:
         """Compute the logits, shape (G, classes)."""

@@ -138,6 +138,11 @@ class LorentzNet(CloudModel):
             nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, classes)
         )
 
+    @property
+    def has_beams(self) -> bool:
+        """Whether the two beams are among the particles."""
+        return self.beams
+
     def logits(self, cloud: Cloud) -> Tensor:
         """Compute the logits, shape (G, classes)."""
         x, s, ptr = self._particles(cloud)

@@ -18,6 +18,7 @@ from pcgnn.plots.ledger import ledger
 from pcgnn.plots.roc import roc
 from pcgnn.plots.scores import scores
 from pcgnn.plots.style import save, style
+from pcgnn.plots.symmetry import symmetry
 from pcgnn.plots.track_efficiency import track_efficiency
 from pcgnn.plots.track_resolution import track_resolution
 
@@ -38,6 +39,7 @@ __all__ = [
     "save",
     "scores",
     "style",
+    "symmetry",
     "track_efficiency",
     "track_resolution",
 ]

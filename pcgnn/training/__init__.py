@@ -13,6 +13,7 @@ from pcgnn.training.predicting import predict
 from pcgnn.training.root_data import FileData
 from pcgnn.training.run import RunOptions
 from pcgnn.training.scheduling import FactorLR, create_schedule, list_schedules
+from pcgnn.training.symmetry import SymmetryAudit, SymmetryRow, symmetry_audit
 from pcgnn.training.task import ClassificationTask
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "HitData",
     "LoadedDataModule",
     "RunOptions",
+    "SymmetryAudit",
+    "SymmetryRow",
     "Task",
     "create_optimizer",
     "create_schedule",
@@ -37,4 +40,5 @@ __all__ = [
     "list_schedules",
     "load_checkpoint",
     "predict",
+    "symmetry_audit",
 ]

@@ -20,7 +20,7 @@ from pcgnn.training.checkpoint import load_checkpoint
 from pcgnn.training.fitting import FitResult, resolve_device
 from pcgnn.training.plain import differences, to_plain
 
-__all__ = ["predict"]
+__all__ = ["load_source", "predict"]
 
 
 @overload
@@ -74,7 +74,7 @@ def predict(
     """
     if batch_size < 1:
         raise ConfigError(f"batch_size = {batch_size} must be at least 1")
-    task = _task(source)
+    task = load_source(source)
     if isinstance(data, HitGraphs):
         return _score_graphs(task, data, resolve_device(device))
     if task.kind != "classification":
@@ -102,7 +102,12 @@ def predict(
     return _prediction(task, probabilities, file, entry, _provenance(data, clouds))
 
 
-def _task(source: Any) -> Task:
+def load_source(source: Any) -> Task:
+    """The task behind the result of a training, a task or a checkpoint file.
+
+    Raises:
+        ConfigError: it is something else.
+    """
     if isinstance(source, FitResult):
         return source.task
     if isinstance(source, Task):

@@ -1,0 +1,99 @@
+"""How far the outputs of a tagger move under moves of the particles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pcgnn.errors import DataError
+from pcgnn.plots.style import COLOURS, new_figure, style
+from pcgnn.training import SymmetryAudit, SymmetryRow
+
+__all__ = ["symmetry"]
+
+_MARKERS = "osD^vP"
+# below this a change is drawn at the edge: an exact zero has no place on a logarithmic axis
+_SMALLEST = 1e-17
+
+
+def symmetry(audits: SymmetryAudit | Sequence[SymmetryAudit]) -> Figure:
+    """Largest change of a logit against the size of the move, one panel per family of moves.
+
+    Points are the largest change over all jets, bands reach down to the median over the jets.
+    Changes of exactly zero are drawn at the lower edge.
+
+    Args:
+        audits: of :func:`pcgnn.symmetry_audit`, one or several, with the same moves.
+
+    Returns:
+        The figure.
+
+    Raises:
+        DataError: no audits, or something else.
+    """
+    many = [audits] if isinstance(audits, SymmetryAudit) else list(audits)
+    if not many or not all(isinstance(audit, SymmetryAudit) for audit in many):
+        raise DataError("there is no symmetry audit to draw", remedy="give pcgnn.symmetry_audit's")
+    moves = list(dict.fromkeys(row.move for audit in many for row in audit.rows))
+    columns = min(3, len(moves))
+    rows = -(-len(moves) // columns)
+    series = _series(many)
+    with style():
+        figure, axes = new_figure(
+            rows, columns, size=(4.6 * columns, 3.7 * rows + 0.8), sharey=True
+        )
+        flat = axes.flatten()
+        for move, ax in zip(moves, flat, strict=False):
+            _panel(ax, move, series)
+            ax.set_xlabel(next(audit.axes[move] for audit in many if move in audit.axes))
+            ax.set_title(move[0].upper() + move[1:])
+        for ax in flat[len(moves) :]:
+            ax.set_visible(False)
+        for ax in axes[:, 0]:
+            ax.set_ylabel("largest change of a logit")
+        handles: dict[str, Artist] = {}
+        for ax in flat[: len(moves)]:
+            for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+                handles.setdefault(str(label), handle)
+        figure.legend(
+            list(handles.values()),
+            list(handles),
+            loc="outside lower center",
+            ncols=min(3, len(handles)),
+        )
+    return figure
+
+
+def _series(audits: Sequence[SymmetryAudit]) -> dict[str, list[SymmetryRow]]:
+    """Rows by model, precision and treatment of the beams."""
+    found: dict[str, list[SymmetryRow]] = {}
+    for audit in audits:
+        for row in audit.rows:
+            beams = f", beams {row.beams}" if row.beams else ""
+            found.setdefault(f"{audit.model}, {audit.precision}{beams}", []).append(row)
+    return found
+
+
+def _panel(ax: Axes, move: str, series: dict[str, list[SymmetryRow]]) -> None:
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    for number, (label, rows) in enumerate(series.items()):
+        chosen = [row for row in rows if row.move == move]
+        if not chosen:
+            continue
+        sizes = [row.size for row in chosen]
+        top = [max(row.largest, _SMALLEST) for row in chosen]
+        colour = COLOURS[number % len(COLOURS)]
+        ax.plot(sizes, top, marker=_MARKERS[number % len(_MARKERS)], color=colour, label=label)
+        ax.fill_between(
+            sizes,
+            [max(row.median, _SMALLEST) for row in chosen],
+            top,
+            color=colour,
+            alpha=0.2,
+            linewidth=0,
+        )
+    ax.set_ylim(_SMALLEST / 2, None)
