@@ -119,7 +119,7 @@ def _rename(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if pair := re.fullmatch(r"pair_embedding\.(\d+)\.(.+)", key):
             # batch norm of the input at 0, then convolution, batch norm, GELU
             layer, kind = divmod(int(pair[1]) - 1, 3)
-            part = "input_norm" if layer < 0 else f"{('linears', 'norms', 'none')[kind]}.{layer}"
+            part = "input_norm" if layer < 0 else f"{('linears', 'norms', 'unknown')[kind]}.{layer}"
             new = f"pair_embedding.{part}.{pair[2]}"
             if value.dim() == 3 and value.size(2) == 1:
                 value = value.flatten(1)

@@ -54,7 +54,8 @@ class _Block(nn.Module):
 
     def _split(self, values: Tensor) -> Tensor:
         """Channels into heads: (g, n, C) -> (g, heads, n, C / heads)."""
-        return values.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        size = values.size(2) // self.heads
+        return values.reshape(*values.shape[:2], self.heads, size).transpose(1, 2)
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
         """Attention of (g, n, C) to (g, m, C), with a bias or a mask; -> (g, n, C)."""
@@ -68,11 +69,12 @@ class _Block(nn.Module):
 
     def _finish(self, attended: Tensor, x: Tensor) -> Tensor:
         """Scale the heads, normalise and add; then the dense layers."""
-        scaled = self.out(attended).unflatten(1, (self.heads, -1)) * self.head_scale[:, None]
-        x = x + self.dropout(self.attended_norm(scaled.flatten(1)))
+        scale = self.head_scale.repeat_interleave(x.size(1) // self.heads, output_size=x.size(1))
+        x = x + self.dropout(self.attended_norm(self.out(attended) * scale))
         hidden = functional.gelu(self.dense_in(self.dense_norm(x)))
         hidden = self.hidden_norm(self.activation_dropout(hidden))
-        return self.dropout(self.dense_out(hidden)) + self.residual_scale * x
+        out: Tensor = self.dropout(self.dense_out(hidden)) + self.residual_scale * x
+        return out
 
 
 class AttentionBlock(_Block):

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pcgnn.errors import ConfigError
-from pcgnn.nn.batch_norm import batch_norm
-from pcgnn.nn.edge_conv_folded import fold
+from pcgnn.nn.batch_norm import RowNorm, batch_norm, linear_and_norm
 
 __all__ = ["PairEmbedding"]
 
@@ -58,12 +57,9 @@ class PairEmbedding(nn.Module):
         x = batch_norm(pairs.to(self.input_norm.weight.dtype), self.input_norm)
         last = len(self.linears) - 1
         for number, (linear, norm) in enumerate(zip(self.linears, self.norms, strict=True)):
-            if self.training:
-                x = batch_norm(linear(x), norm)
-            else:
-                weight, bias = fold(linear.weight, norm)
-                gain = norm.weight * (norm.running_var + norm.eps).rsqrt()
-                x = functional.linear(x, weight, bias + linear.bias * gain)
+            assert isinstance(linear, nn.Linear)
+            assert isinstance(norm, RowNorm)
+            x = linear_and_norm(x, linear, norm)
             if number < last or not self.pre_activation:
                 x = functional.gelu(x)
         return x
