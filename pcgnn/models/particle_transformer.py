@@ -189,8 +189,8 @@ class ParticleTransformer(CloudModel):
         itself = (pairs.first == pairs.second)[:, None]
         triangle = tables.spread_pairs(torch.where(itself, 0.5 * embedded, embedded), pairs)
         bias = []
-        for table, there in zip(tables.tables, inside, strict=True):
-            one = table.pairs(triangle).permute(0, 3, 1, 2)
+        for table, there in zip(tables.split_pairs(triangle), inside, strict=True):
+            one = table.permute(0, 3, 1, 2)
             both = (one + one.transpose(2, 3)).masked_fill(~there, float("-inf"))
             bias.append(both.contiguous())
         return bias

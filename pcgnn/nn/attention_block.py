@@ -123,10 +123,10 @@ class AttentionBlock(_Block):
                 where attention may go.
             tables: the tables.
         """
-        projected = self.project(self.attention_norm(x))
+        projected = tables.split(self.project(self.attention_norm(x)))
         parts = []
-        for table, mask in zip(tables.tables, bias, strict=True):
-            q, k, v = table.particles(projected).chunk(3, 2)
+        for values, mask in zip(projected, bias, strict=True):
+            q, k, v = values.chunk(3, 2)
             parts.append(self._attend(q, k, v, mask))
         return self._finish(tables.join(parts), x)
 
@@ -153,6 +153,12 @@ class ClassAttentionBlock(_Block):
 
     Raises:
         ConfigError: sizes below 1, or a width that the heads do not divide.
+
+    Example:
+        >>> from pcgnn.ops import SizePlan
+        >>> tables = ParticleTables.of(torch.tensor([0, 2, 5]), SizePlan.from_sizes([2, 3]))
+        >>> ClassAttentionBlock(16, 4)(torch.zeros(2, 16), torch.randn(5, 16), tables).shape
+        torch.Size([2, 16])
     """
 
     def forward(self, token: Tensor, x: Tensor, tables: ParticleTables) -> Tensor:
@@ -165,14 +171,19 @@ class ClassAttentionBlock(_Block):
         """
         width = token.size(1)
         weight, bias = self.project.weight, self.project.bias
-        query = functional.linear(token, weight[:width], bias[:width])
+        queries = functional.linear(token, weight[:width], bias[:width])
         own = functional.linear(self.attention_norm(token), weight[width:], bias[width:])
         others = functional.linear(self.attention_norm(x), weight[width:], bias[width:])
         parts = []
-        for table in tables.tables:
-            seen = torch.cat([table.of_graphs(own)[:, None], table.particles(others)], 1)
-            k, v = seen.chunk(2, 2)
+        for table, query, first, following in zip(
+            tables.tables,
+            tables.split_graphs(queries),
+            tables.split_graphs(own),
+            tables.split(others),
+            strict=True,
+        ):
+            k, v = torch.cat([first[:, None], following], 1).chunk(2, 2)
             # the token sees itself too
             mask = functional.pad(table.inside, (1, 0), value=True)[:, None, None]
-            parts.append(self._attend(table.of_graphs(query)[:, None], k, v, mask))
+            parts.append(self._attend(query[:, None], k, v, mask))
         return self._finish(tables.join(parts), token)

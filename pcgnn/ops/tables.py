@@ -24,34 +24,14 @@ class Table(NamedTuple):
     """Graphs of similar size, in the order of their sizes.
 
     Attributes:
-        first: first graph, counted by rising size.
         graphs: how many graphs there are.
         width: particles of the largest of them.
-        row: first row of the table in tensors with one row per particle place.
-        pair_row: the same in tensors with one row per pair place.
         inside: which places hold a particle, shape (graphs, width).
     """
 
-    first: int
     graphs: int
     width: int
-    row: int
-    pair_row: int
     inside: Tensor
-
-    def particles(self, values: Tensor) -> Tensor:
-        """The part of this table: (rows, C) -> (graphs, width, C)."""
-        part = values[self.row : self.row + self.graphs * self.width]
-        return part.view(self.graphs, self.width, -1)
-
-    def pairs(self, values: Tensor) -> Tensor:
-        """The part of this table: (pair_rows, C) -> (graphs, width, width, C)."""
-        part = values[self.pair_row : self.pair_row + self.graphs * self.width**2]
-        return part.view(self.graphs, self.width, self.width, -1)
-
-    def of_graphs(self, values: Tensor) -> Tensor:
-        """The graphs of this table of values by rising size: (G, C) -> (graphs, C)."""
-        return values[self.first : self.first + self.graphs]
 
 
 class PairList(NamedTuple):
@@ -115,7 +95,7 @@ class ParticleTables:
         for start, stop, width in plan.buckets:
             graphs = stop - start
             inside = torch.arange(width, device=ptr.device) < sorted_sizes[start:stop, None]
-            tables.append(Table(start, graphs, width, row, pair_row, inside))
+            tables.append(Table(graphs, width, inside))
             widths.append(sizes.new_full((graphs,), width))
             row += graphs * width
             pair_row += graphs * width**2
@@ -161,6 +141,28 @@ class ParticleTables:
         """Put pairs into their places: (P, C) -> (pair_rows, C), one triangle of each table."""
         zeros = values.new_zeros(self.pair_rows, values.size(1))
         return zeros.index_copy(0, pairs.places, values)
+
+    # split, not one slice per table: in the backward pass the parts are joined once, where each
+    # slice would fill a tensor of the whole size with zeros
+    def split(self, values: Tensor) -> list[Tensor]:
+        """Give each table its particles: (rows, C) -> each (graphs, width, C)."""
+        parts = torch.split(values, [table.graphs * table.width for table in self.tables])
+        return [
+            part.view(table.graphs, table.width, values.size(1))
+            for part, table in zip(parts, self.tables, strict=True)
+        ]
+
+    def split_pairs(self, values: Tensor) -> list[Tensor]:
+        """Give each table its pairs: (pair_rows, C) -> each (graphs, width, width, C)."""
+        parts = torch.split(values, [table.graphs * table.width**2 for table in self.tables])
+        return [
+            part.view(table.graphs, table.width, table.width, values.size(1))
+            for part, table in zip(parts, self.tables, strict=True)
+        ]
+
+    def split_graphs(self, values: Tensor) -> tuple[Tensor, ...]:
+        """Give each table its graphs, by rising size: (G, C) -> each (graphs, C)."""
+        return torch.split(values, [table.graphs for table in self.tables])
 
     def join(self, parts: Sequence[Tensor]) -> Tensor:
         """Join what was computed table by table: each (graphs, width, C) -> (rows, C)."""

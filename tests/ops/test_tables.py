@@ -18,15 +18,15 @@ def test_every_particle_has_its_place(sizes: list[int], buckets: int) -> None:
     spread = tables.spread(values)
     assert torch.equal(spread.index_select(0, tables.places), values)
     assert spread.size(0) == tables.rows
-    for table in tables.tables:
-        graphs = plan.order[table.first : table.first + table.graphs]
-        rows = table.particles(spread)[:, :, 0]
+    order = iter(plan.order)
+    for table, part in zip(tables.tables, tables.split(spread), strict=True):
+        rows = part[:, :, 0]
         assert torch.equal(rows > 0, table.inside)
-        for graph, row in zip(graphs, rows, strict=True):
+        for row in rows:
+            graph = next(order)
             expected = values[plan.ptr[graph] : plan.ptr[graph + 1], 0]
             assert torch.equal(row[: sizes[graph]], expected)
-    joined = tables.join([table.particles(spread) for table in tables.tables])
-    assert torch.equal(joined, spread)
+    assert torch.equal(tables.join(tables.split(spread)), spread)
 
 
 @given(sizes_strategy, st.integers(1, 6))
@@ -44,9 +44,10 @@ def test_every_unordered_pair_has_its_place(sizes: list[int], buckets: int) -> N
     assert tables.num_pairs == len(expected)
     spread = tables.spread_pairs(torch.stack([pairs.first + 1, pairs.second + 1], 1), pairs)
     assert spread.size(0) == tables.pair_rows
-    for table in tables.tables:
-        graphs = plan.order[table.first : table.first + table.graphs]
-        for graph, part in zip(graphs, table.pairs(spread), strict=True):
+    order = iter(plan.order)
+    for table, parts in zip(tables.tables, tables.split_pairs(spread), strict=True):
+        for part in parts:
+            graph = next(order)
             own = torch.zeros(table.width, dtype=torch.long)
             own[: sizes[graph]] = torch.arange(plan.ptr[graph], plan.ptr[graph + 1]) + 1
             triangle = torch.tril(own[:, None] * own) > 0
@@ -60,4 +61,5 @@ def test_graphs_come_back_in_their_order(sizes: list[int]) -> None:
     tables = ParticleTables.of(torch.tensor(plan.ptr.copy()), plan)
     by_size = torch.tensor(sizes).index_select(0, tables.by_size)
     assert torch.equal(by_size, torch.tensor(plan.ascending))
+    assert torch.equal(torch.cat(tables.split_graphs(by_size[:, None]))[:, 0], by_size)
     assert tables.to_batch_order(by_size).tolist() == sizes
