@@ -9,6 +9,7 @@ from pcgnn.models.hit_graph_model import EdgeModel, HitGraphModel, HitModel, Hit
 from pcgnn.models.hit_network import HitNetwork
 from pcgnn.models.interaction_network import InteractionNetwork, RecurrentInteractionNetwork
 from pcgnn.models.lorentznet import LorentzNet
+from pcgnn.models.particle_transformer import ParticleTransformer
 from pcgnn.models.particlenet import ParticleNet
 from pcgnn.models.published import list_published, load_published
 from pcgnn.models.registry import (
@@ -35,6 +36,7 @@ __all__ = [
     "LorentzNet",
     "Model",
     "ParticleNet",
+    "ParticleTransformer",
     "RecurrentInteractionNetwork",
     "create_model",
     "list_models",

@@ -21,6 +21,7 @@ __all__ = ["list_published", "load_published"]
 # name -> module with a function ``from_published(state, **kwargs) -> CloudModel``
 _TRANSLATORS = {
     "lorentznet": "pcgnn.models.published_lorentznet",
+    "particle-transformer": "pcgnn.models.published_particle_transformer",
     "particlenet": "pcgnn.models.published_particlenet",
 }
 
@@ -45,7 +46,9 @@ def load_published(
         kwargs: what the tensors cannot tell, with the published values as defaults: for
             ``"particlenet"`` ``k=16`` (or one per block) and ``ghost_edges=True``, as well as
             ``dropout=0.1``; for ``"lorentznet"`` ``c_weight=5e-3``, ``readout="mean"`` or
-            ``"padded_mean"`` with ``padded_length=None``, ``beams=None`` and ``dropout=0.2``.
+            ``"padded_mean"`` with ``padded_length=None``, ``beams=None`` and ``dropout=0.2``; for
+            ``"particle-transformer"`` ``num_heads=8``, ``use_pre_activation_pair=False``,
+            ``dropout=0.1`` and ``classifier_dropout=0.1``.
 
     Raises:
         ConfigError: if there is no such name or option.

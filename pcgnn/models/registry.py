@@ -43,6 +43,9 @@ MODELS: dict[str, ModelEntry] = {
         "pcgnn.models.interaction_network", "RecurrentInteractionNetwork", {}
     ),
     "lorentznet": ModelEntry("pcgnn.models.lorentznet", "LorentzNet", {}),
+    "particle-transformer": ModelEntry(
+        "pcgnn.models.particle_transformer", "ParticleTransformer", {}
+    ),
     "particlenet": ModelEntry("pcgnn.models.particlenet", "ParticleNet", {}),
     "particlenet-lite": ModelEntry(
         "pcgnn.models.particlenet",
