@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from pcgnn.errors import DataError
 from pcgnn.plots.style import COLOURS, new_figure, style
-from pcgnn.training import SymmetryAudit, SymmetryRow
+from pcgnn.training import SymmetryAudit
 
 __all__ = ["symmetry"]
 
@@ -23,7 +23,8 @@ def symmetry(audits: SymmetryAudit | Sequence[SymmetryAudit]) -> Figure:
     """Largest change of a logit against the size of the move, one panel per family of moves.
 
     Points are the largest change over all jets, bands reach down to the median over the jets.
-    Changes of exactly zero are drawn at the lower edge.
+    Changes of exactly zero are drawn at the lower edge. Dashed lines are of models whose beams stay
+    fixed while the jets move.
 
     Args:
         audits: of :func:`pcgnn.symmetry_audit`, one or several, with the same moves.
@@ -40,20 +41,23 @@ def symmetry(audits: SymmetryAudit | Sequence[SymmetryAudit]) -> Figure:
     moves = list(dict.fromkeys(row.move for audit in many for row in audit.rows))
     columns = min(3, len(moves))
     rows = -(-len(moves) // columns)
-    series = _series(many)
+    top = max(row.largest for audit in many for row in audit.rows)
     with style():
-        figure, axes = new_figure(
-            rows, columns, size=(4.6 * columns, 3.7 * rows + 0.8), sharey=True
-        )
+        size = (4.6 * columns, 3.7 * rows + 0.8)
+        figure, axes = new_figure(rows, columns, size=size, sharey=True)
         flat = axes.flatten()
         for move, ax in zip(moves, flat, strict=False):
-            _panel(ax, move, series)
+            for number, audit in enumerate(many):
+                _draw(ax, audit, move, number)
+            ax.set_xscale("log")
             ax.set_xlabel(next(audit.axes[move] for audit in many if move in audit.axes))
             ax.set_title(move[0].upper() + move[1:])
         for ax in flat[len(moves) :]:
             ax.set_visible(False)
         for ax in axes[:, 0]:
-            ax.set_ylabel("largest change of a logit")
+            ax.set_yscale("log")
+            ax.set_ylim(_SMALLEST / 3, 10 * max(top, _SMALLEST))
+            ax.set_ylabel("Largest change of a logit")
         handles: dict[str, Artist] = {}
         for ax in flat[: len(moves)]:
             for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
@@ -63,37 +67,27 @@ def symmetry(audits: SymmetryAudit | Sequence[SymmetryAudit]) -> Figure:
             list(handles),
             loc="outside lower center",
             ncols=min(3, len(handles)),
+            handlelength=3.0,
         )
     return figure
 
 
-def _series(audits: Sequence[SymmetryAudit]) -> dict[str, list[SymmetryRow]]:
-    """Rows by model, precision and treatment of the beams."""
-    found: dict[str, list[SymmetryRow]] = {}
-    for audit in audits:
-        for row in audit.rows:
-            beams = f", beams {row.beams}" if row.beams else ""
-            found.setdefault(f"{audit.model}, {audit.precision}{beams}", []).append(row)
-    return found
-
-
-def _panel(ax: Axes, move: str, series: dict[str, list[SymmetryRow]]) -> None:
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    for number, (label, rows) in enumerate(series.items()):
-        chosen = [row for row in rows if row.move == move]
-        if not chosen:
-            continue
-        sizes = [row.size for row in chosen]
-        top = [max(row.largest, _SMALLEST) for row in chosen]
-        colour = COLOURS[number % len(COLOURS)]
-        ax.plot(sizes, top, marker=_MARKERS[number % len(_MARKERS)], color=colour, label=label)
-        ax.fill_between(
+def _draw(ax: Axes, audit: SymmetryAudit, move: str, number: int) -> None:
+    """One audit in one panel: full lines, and dashed ones where beams stay what they were."""
+    colour = COLOURS[number % len(COLOURS)]
+    chosen = [row for row in audit.rows if row.move == move]
+    for beams in dict.fromkeys(row.beams for row in chosen):
+        rows = [row for row in chosen if row.beams == beams]
+        sizes = [row.size for row in rows]
+        top = [max(row.largest, _SMALLEST) for row in rows]
+        low = [max(row.median, _SMALLEST) for row in rows]
+        fixed = beams == "fixed"
+        ax.plot(
             sizes,
-            [max(row.median, _SMALLEST) for row in chosen],
             top,
+            marker=_MARKERS[number % len(_MARKERS)],
             color=colour,
-            alpha=0.2,
-            linewidth=0,
+            linestyle="--" if fixed else "-",
+            label=f"{audit.model}, {audit.precision}" + (", beams fixed" if fixed else ""),
         )
-    ax.set_ylim(_SMALLEST / 2, None)
+        ax.fill_between(sizes, low, top, color=colour, alpha=0.15, linewidth=0)
