@@ -1,5 +1,7 @@
 """Layers: modules on flat particle tensors with offsets."""
 
+from pcgnn.nn.activations import activation_gain, initialise, make_activation
+from pcgnn.nn.dense import Dense, dense_layers
 from pcgnn.nn.edge_attention import EdgeAttention
 from pcgnn.nn.edge_conv import EdgeConv
 from pcgnn.nn.edges import Edges, neighbour_edges
@@ -10,6 +12,7 @@ from pcgnn.nn.readout import Readout
 from pcgnn.nn.relation import EdgeMLP
 
 __all__ = [
+    "Dense",
     "EdgeAttention",
     "EdgeConv",
     "EdgeMLP",
@@ -18,5 +21,9 @@ __all__ = [
     "InteractionSteps",
     "LorentzBlock",
     "Readout",
+    "activation_gain",
+    "dense_layers",
+    "initialise",
+    "make_activation",
     "neighbour_edges",
 ]
