@@ -3,6 +3,7 @@
 from pcgnn.models.attention_network import EdgeAttentionNetwork
 from pcgnn.models.base import Cloud, CloudModel
 from pcgnn.models.condensation_network import CondensationNetwork
+from pcgnn.models.deep_sets import EnergyFlowNetwork, ParticleFlowNetwork
 from pcgnn.models.edge_filter import EdgeFilter
 from pcgnn.models.hit_embedding import HitEmbedding
 from pcgnn.models.hit_graph_model import EdgeModel, HitGraphModel, HitModel, HitOutputModel
@@ -26,6 +27,7 @@ __all__ = [
     "EdgeAttentionNetwork",
     "EdgeFilter",
     "EdgeModel",
+    "EnergyFlowNetwork",
     "HitEmbedding",
     "HitGraphModel",
     "HitModel",
@@ -34,6 +36,7 @@ __all__ = [
     "InteractionNetwork",
     "LorentzNet",
     "Model",
+    "ParticleFlowNetwork",
     "ParticleNet",
     "RecurrentInteractionNetwork",
     "create_model",

@@ -36,6 +36,7 @@ MODELS: dict[str, ModelEntry] = {
         "pcgnn.models.attention_network", "EdgeAttentionNetwork", {}
     ),
     "edge-filter": ModelEntry("pcgnn.models.edge_filter", "EdgeFilter", {}),
+    "efn": ModelEntry("pcgnn.models.deep_sets", "EnergyFlowNetwork", {}),
     "hit-embedding": ModelEntry("pcgnn.models.hit_embedding", "HitEmbedding", {}),
     "hit-network": ModelEntry("pcgnn.models.hit_network", "HitNetwork", {}),
     "interaction-network": ModelEntry("pcgnn.models.interaction_network", "InteractionNetwork", {}),
@@ -43,6 +44,7 @@ MODELS: dict[str, ModelEntry] = {
         "pcgnn.models.interaction_network", "RecurrentInteractionNetwork", {}
     ),
     "lorentznet": ModelEntry("pcgnn.models.lorentznet", "LorentzNet", {}),
+    "pfn": ModelEntry("pcgnn.models.deep_sets", "ParticleFlowNetwork", {}),
     "particlenet": ModelEntry("pcgnn.models.particlenet", "ParticleNet", {}),
     "particlenet-lite": ModelEntry(
         "pcgnn.models.particlenet",
