@@ -10,6 +10,7 @@ from pcgnn.models.hit_graph_model import EdgeModel, HitGraphModel, HitModel, Hit
 from pcgnn.models.hit_network import HitNetwork
 from pcgnn.models.interaction_network import InteractionNetwork, RecurrentInteractionNetwork
 from pcgnn.models.lorentznet import LorentzNet
+from pcgnn.models.lstm_tagger import LSTMTagger
 from pcgnn.models.particlenet import ParticleNet
 from pcgnn.models.published import list_published, load_published
 from pcgnn.models.registry import (
@@ -34,6 +35,7 @@ __all__ = [
     "HitNetwork",
     "HitOutputModel",
     "InteractionNetwork",
+    "LSTMTagger",
     "LorentzNet",
     "Model",
     "ParticleFlowNetwork",

@@ -45,6 +45,7 @@ MODELS: dict[str, ModelEntry] = {
     ),
     "lorentznet": ModelEntry("pcgnn.models.lorentznet", "LorentzNet", {}),
     "pfn": ModelEntry("pcgnn.models.deep_sets", "ParticleFlowNetwork", {}),
+    "lstm": ModelEntry("pcgnn.models.lstm_tagger", "LSTMTagger", {}),
     "particlenet": ModelEntry("pcgnn.models.particlenet", "ParticleNet", {}),
     "particlenet-lite": ModelEntry(
         "pcgnn.models.particlenet",

@@ -10,6 +10,7 @@ from pcgnn.nn.interaction import InteractionSteps
 from pcgnn.nn.lorentz_block import LorentzBlock
 from pcgnn.nn.readout import Readout
 from pcgnn.nn.relation import EdgeMLP
+from pcgnn.nn.sequence import SequenceLSTM, momentum_order
 
 __all__ = [
     "Dense",
@@ -21,9 +22,11 @@ __all__ = [
     "InteractionSteps",
     "LorentzBlock",
     "Readout",
+    "SequenceLSTM",
     "activation_gain",
     "dense_layers",
     "initialise",
     "make_activation",
+    "momentum_order",
     "neighbour_edges",
 ]
