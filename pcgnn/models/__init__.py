@@ -4,6 +4,7 @@ from pcgnn.models.attention_network import EdgeAttentionNetwork
 from pcgnn.models.base import Cloud, CloudModel
 from pcgnn.models.condensation_network import CondensationNetwork
 from pcgnn.models.deep_sets import EnergyFlowNetwork, ParticleFlowNetwork
+from pcgnn.models.deepjet import DeepJet
 from pcgnn.models.edge_filter import EdgeFilter
 from pcgnn.models.hit_embedding import HitEmbedding
 from pcgnn.models.hit_graph_model import EdgeModel, HitGraphModel, HitModel, HitOutputModel
@@ -25,6 +26,7 @@ __all__ = [
     "Cloud",
     "CloudModel",
     "CondensationNetwork",
+    "DeepJet",
     "EdgeAttentionNetwork",
     "EdgeFilter",
     "EdgeModel",

@@ -32,6 +32,7 @@ MODELS: dict[str, ModelEntry] = {
     "condensation-network": ModelEntry(
         "pcgnn.models.condensation_network", "CondensationNetwork", {}
     ),
+    "deepjet": ModelEntry("pcgnn.models.deepjet", "DeepJet", {}),
     "edge-attention-network": ModelEntry(
         "pcgnn.models.attention_network", "EdgeAttentionNetwork", {}
     ),
