@@ -10,6 +10,7 @@ from pcgnn.models.hit_embedding import HitEmbedding
 from pcgnn.models.hit_graph_model import EdgeModel, HitGraphModel, HitModel, HitOutputModel
 from pcgnn.models.hit_network import HitNetwork
 from pcgnn.models.interaction_network import InteractionNetwork, RecurrentInteractionNetwork
+from pcgnn.models.jet_interaction_network import JetInteractionNetwork
 from pcgnn.models.lorentznet import LorentzNet
 from pcgnn.models.lstm_tagger import LSTMTagger
 from pcgnn.models.particlenet import ParticleNet
@@ -37,6 +38,7 @@ __all__ = [
     "HitNetwork",
     "HitOutputModel",
     "InteractionNetwork",
+    "JetInteractionNetwork",
     "LSTMTagger",
     "LorentzNet",
     "Model",

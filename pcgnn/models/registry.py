@@ -41,11 +41,13 @@ MODELS: dict[str, ModelEntry] = {
     "hit-embedding": ModelEntry("pcgnn.models.hit_embedding", "HitEmbedding", {}),
     "hit-network": ModelEntry("pcgnn.models.hit_network", "HitNetwork", {}),
     "interaction-network": ModelEntry("pcgnn.models.interaction_network", "InteractionNetwork", {}),
+    "jet-interaction-network": ModelEntry(
+        "pcgnn.models.jet_interaction_network", "JetInteractionNetwork", {}
+    ),
     "recurrent-interaction-network": ModelEntry(
         "pcgnn.models.interaction_network", "RecurrentInteractionNetwork", {}
     ),
     "lorentznet": ModelEntry("pcgnn.models.lorentznet", "LorentzNet", {}),
-    "pfn": ModelEntry("pcgnn.models.deep_sets", "ParticleFlowNetwork", {}),
     "lstm": ModelEntry("pcgnn.models.lstm_tagger", "LSTMTagger", {}),
     "particlenet": ModelEntry("pcgnn.models.particlenet", "ParticleNet", {}),
     "particlenet-lite": ModelEntry(
@@ -53,6 +55,7 @@ MODELS: dict[str, ModelEntry] = {
         "ParticleNet",
         {"blocks": [[7, [32, 32, 32]], [7, [64, 64, 64]]], "classifier": [[128, 0.1]]},
     ),
+    "pfn": ModelEntry("pcgnn.models.deep_sets", "ParticleFlowNetwork", {}),
 }
 
 

@@ -8,6 +8,7 @@ from pcgnn.nn.edges import Edges, neighbour_edges
 from pcgnn.nn.input_norm import InputNorm
 from pcgnn.nn.interaction import InteractionSteps
 from pcgnn.nn.lorentz_block import LorentzBlock
+from pcgnn.nn.pair_sum import PairSum
 from pcgnn.nn.readout import Readout
 from pcgnn.nn.relation import EdgeMLP
 from pcgnn.nn.sequence import SequenceLSTM, momentum_order
@@ -21,6 +22,7 @@ __all__ = [
     "InputNorm",
     "InteractionSteps",
     "LorentzBlock",
+    "PairSum",
     "Readout",
     "SequenceLSTM",
     "activation_gain",
