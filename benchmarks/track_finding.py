@@ -53,7 +53,7 @@ RULES: dict[str, dict[str, Any]] = {
     "acts, double matching": {"rule": "acts", "double_matching": True},
 }
 SECTORS, OVERLAP = 16, 0.05
-TRACK_THRESHOLDS = (0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+TRACK_THRESHOLDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 REFERENCES = ("ckf", "ambi")
 MAP_QUANTILE = 0.99
 GRAPHS: dict[str, Any] = {

@@ -3,12 +3,16 @@
 from pcgnn.models.attention_network import EdgeAttentionNetwork
 from pcgnn.models.base import Cloud, CloudModel
 from pcgnn.models.condensation_network import CondensationNetwork
+from pcgnn.models.deep_sets import EnergyFlowNetwork, ParticleFlowNetwork
+from pcgnn.models.deepjet import DeepJet
 from pcgnn.models.edge_filter import EdgeFilter
 from pcgnn.models.hit_embedding import HitEmbedding
 from pcgnn.models.hit_graph_model import EdgeModel, HitGraphModel, HitModel, HitOutputModel
 from pcgnn.models.hit_network import HitNetwork
 from pcgnn.models.interaction_network import InteractionNetwork, RecurrentInteractionNetwork
+from pcgnn.models.jet_interaction_network import JetInteractionNetwork
 from pcgnn.models.lorentznet import LorentzNet
+from pcgnn.models.lstm_tagger import LSTMTagger
 from pcgnn.models.particle_transformer import ParticleTransformer
 from pcgnn.models.particlenet import ParticleNet
 from pcgnn.models.published import list_published, load_published
@@ -24,17 +28,22 @@ __all__ = [
     "Cloud",
     "CloudModel",
     "CondensationNetwork",
+    "DeepJet",
     "EdgeAttentionNetwork",
     "EdgeFilter",
     "EdgeModel",
+    "EnergyFlowNetwork",
     "HitEmbedding",
     "HitGraphModel",
     "HitModel",
     "HitNetwork",
     "HitOutputModel",
     "InteractionNetwork",
+    "JetInteractionNetwork",
+    "LSTMTagger",
     "LorentzNet",
     "Model",
+    "ParticleFlowNetwork",
     "ParticleNet",
     "ParticleTransformer",
     "RecurrentInteractionNetwork",

@@ -32,13 +32,18 @@ MODELS: dict[str, ModelEntry] = {
     "condensation-network": ModelEntry(
         "pcgnn.models.condensation_network", "CondensationNetwork", {}
     ),
+    "deepjet": ModelEntry("pcgnn.models.deepjet", "DeepJet", {}),
     "edge-attention-network": ModelEntry(
         "pcgnn.models.attention_network", "EdgeAttentionNetwork", {}
     ),
     "edge-filter": ModelEntry("pcgnn.models.edge_filter", "EdgeFilter", {}),
+    "efn": ModelEntry("pcgnn.models.deep_sets", "EnergyFlowNetwork", {}),
     "hit-embedding": ModelEntry("pcgnn.models.hit_embedding", "HitEmbedding", {}),
     "hit-network": ModelEntry("pcgnn.models.hit_network", "HitNetwork", {}),
     "interaction-network": ModelEntry("pcgnn.models.interaction_network", "InteractionNetwork", {}),
+    "jet-interaction-network": ModelEntry(
+        "pcgnn.models.jet_interaction_network", "JetInteractionNetwork", {}
+    ),
     "recurrent-interaction-network": ModelEntry(
         "pcgnn.models.interaction_network", "RecurrentInteractionNetwork", {}
     ),
@@ -46,12 +51,14 @@ MODELS: dict[str, ModelEntry] = {
     "particle-transformer": ModelEntry(
         "pcgnn.models.particle_transformer", "ParticleTransformer", {}
     ),
+    "lstm": ModelEntry("pcgnn.models.lstm_tagger", "LSTMTagger", {}),
     "particlenet": ModelEntry("pcgnn.models.particlenet", "ParticleNet", {}),
     "particlenet-lite": ModelEntry(
         "pcgnn.models.particlenet",
         "ParticleNet",
         {"blocks": [[7, [32, 32, 32]], [7, [64, 64, 64]]], "classifier": [[128, 0.1]]},
     ),
+    "pfn": ModelEntry("pcgnn.models.deep_sets", "ParticleFlowNetwork", {}),
 }
 
 

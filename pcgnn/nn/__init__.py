@@ -1,6 +1,8 @@
 """Layers: modules on flat particle tensors with offsets."""
 
+from pcgnn.nn.activations import activation_gain, initialise, make_activation
 from pcgnn.nn.attention_block import AttentionBlock, ClassAttentionBlock
+from pcgnn.nn.dense import Dense, dense_layers
 from pcgnn.nn.edge_attention import EdgeAttention
 from pcgnn.nn.edge_conv import EdgeConv
 from pcgnn.nn.edges import Edges, neighbour_edges
@@ -8,12 +10,15 @@ from pcgnn.nn.input_norm import InputNorm
 from pcgnn.nn.interaction import InteractionSteps
 from pcgnn.nn.lorentz_block import LorentzBlock
 from pcgnn.nn.pair_embedding import PairEmbedding
+from pcgnn.nn.pair_sum import PairSum
 from pcgnn.nn.readout import Readout
 from pcgnn.nn.relation import EdgeMLP
+from pcgnn.nn.sequence import SequenceLSTM, momentum_order
 
 __all__ = [
     "AttentionBlock",
     "ClassAttentionBlock",
+    "Dense",
     "EdgeAttention",
     "EdgeConv",
     "EdgeMLP",
@@ -22,6 +27,13 @@ __all__ = [
     "InteractionSteps",
     "LorentzBlock",
     "PairEmbedding",
+    "PairSum",
     "Readout",
+    "SequenceLSTM",
+    "activation_gain",
+    "dense_layers",
+    "initialise",
+    "make_activation",
+    "momentum_order",
     "neighbour_edges",
 ]

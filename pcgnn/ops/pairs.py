@@ -59,10 +59,16 @@ class PairBlock(NamedTuple):
 
         **Shapes:** (N, C) -> (graphs, width, C).
         """
-        part = values[self.start : self.stop]
+        return self.lay(values[self.start : self.stop])
+
+    def lay(self, part: Tensor) -> Tensor:
+        """The same of the rows of this block's particles alone, see :meth:`PairPlan.parts`.
+
+        **Shapes:** (stop - start, C) -> (graphs, width, C).
+        """
         if self.places is not None:
             part = part.index_select(0, self.places)
-        return part.view(self.graphs, self.width, values.size(1))
+        return part.view(self.graphs, self.width, part.size(1))
 
     def row_particles(self) -> Tensor:
         """Particle of each row of the block, shape (graphs * rows,)."""
@@ -167,6 +173,24 @@ class PairPlan:
             num_pairs=sum(n * (n - 1) for n in ascending),
             num_slots=sum(block.size for block in blocks),
         )
+
+    def parts(self, values: Tensor) -> list[Tensor]:
+        """Cut values into those of the particles of each block.
+
+        Its gradient is put together once; that of slices would be one tensor of N rows per block.
+
+        **Shapes:** (N, C) -> for each block (stop - start, C).
+        """
+        lengths: list[int] = []
+        numbers = []
+        start = -1
+        for block in self.blocks:  # blocks of the same graph follow each other
+            if block.start != start:
+                lengths.append(block.stop - block.start)
+                start = block.start
+            numbers.append(len(lengths) - 1)
+        parts = torch.split(values, lengths)
+        return [parts[number] for number in numbers]
 
     def gather_rows(self, rows: Sequence[Tensor]) -> Tensor:
         """Add up one value per row of every block where its particle is; differentiable.
