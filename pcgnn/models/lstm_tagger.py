@@ -40,8 +40,8 @@ class LSTMTagger(CloudModel):
         hardest_first: whether momenta fall along the sequence; the last particles act on the state
             most directly.
         activation: of the dense layers, see :func:`pcgnn.nn.make_activation`.
-        initialisation: of the dense layers, see :func:`pcgnn.nn.initialise`; the LSTM begins as
-            torch's does.
+        initialisation: of the dense layers, see :func:`pcgnn.nn.initialise`; for the LSTM see
+            :class:`pcgnn.nn.SequenceLSTM`.
         dropout: in the dense layers.
 
     **Shapes:** x (N, features), p4 (N, 4) E, px, py, pz in GeV -> (G, classes) logits.
