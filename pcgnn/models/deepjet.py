@@ -35,7 +35,8 @@ class DeepJet(CloudModel):
     charged candidates are, where the published one has branches for charged and neutral
     candidates and secondary vertices; there are no features of the whole jet; particles are
     ordered by transverse momentum, not by the significance of their displacement, and none is left
-    out beyond the 25th; the batch norms have torch's momentum; weights begin as torch's do.
+    out beyond the 25th; the batch norms have torch's momentum; the weights of convolutions and
+    dense layers begin as torch's do.
 
     Args:
         features: features per particle.

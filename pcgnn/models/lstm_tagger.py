@@ -26,7 +26,7 @@ class LSTMTagger(CloudModel):
 
     .. math::
         \mathrm{MLP}(h_n), \qquad h_t = \mathrm{LSTM}(x_t, h_{t-1}), \quad
-        p_{T,1} \ge p_{T,2} \ge \dots \ge p_{T,n}
+        p_{T,1} \le p_{T,2} \le \dots \le p_{T,n}
 
     The model sorts the particles itself, by transverse momentum; the order they come in does not
     matter. Equal momenta follow the canonical order of the particles. The paper's best order is
@@ -37,11 +37,11 @@ class LSTMTagger(CloudModel):
         classes: number of classes.
         hidden: width of the state.
         classifier: widths of the hidden dense layers.
-        hardest_first: whether momenta fall along the sequence; the last particles act on the state
-            most directly.
+        hardest_first: whether momenta fall along the sequence. By default they rise: the last
+            particles act on the state most directly, and training gets ahead faster.
         activation: of the dense layers, see :func:`pcgnn.nn.make_activation`.
-        initialisation: of the dense layers, see :func:`pcgnn.nn.initialise`; the LSTM begins as
-            torch's does.
+        initialisation: of the dense layers, see :func:`pcgnn.nn.initialise`; for the LSTM see
+            :class:`pcgnn.nn.SequenceLSTM`.
         dropout: in the dense layers.
 
     **Shapes:** x (N, features), p4 (N, 4) E, px, py, pz in GeV -> (G, classes) logits.
@@ -63,7 +63,7 @@ class LSTMTagger(CloudModel):
         *,
         hidden: int = 128,
         classifier: Sequence[int] = (64,),
-        hardest_first: bool = True,
+        hardest_first: bool = False,
         activation: Activation = "relu",
         initialisation: Initialisation = "default",
         dropout: float = 0.0,

@@ -50,7 +50,8 @@ class SequenceLSTM(nn.Module):
         (i_t, f_t, g_t, o_t) &= W x_t + b + U h_{t-1} + b', \qquad h_0 = c_0 = 0
 
     The graphs are worked on in buckets of similar size. A state knows nothing of what comes after
-    it, so that the places between a graph's end and that of its bucket change nothing.
+    it, so that the places between a graph's end and that of its bucket change nothing. Weights
+    begin as those of :class:`torch.nn.LSTM`, but the forget gates f with a bias of 1.
 
     Args:
         features: width of x.
@@ -76,14 +77,16 @@ class SequenceLSTM(nn.Module):
                 remedy="both must be at least 1",
             )
         self.features, self.hidden = features, hidden
-        # names, order of the gates and first values are those of torch.nn.LSTM, which no compiler
-        # looks into
+        # names and order of the gates are those of torch.nn.LSTM, which no compiler looks into
         self.weight_ih = nn.Parameter(torch.empty(4 * hidden, features))
         self.weight_hh = nn.Parameter(torch.empty(4 * hidden, hidden))
         self.bias_ih = nn.Parameter(torch.empty(4 * hidden))
         self.bias_hh = nn.Parameter(torch.empty(4 * hidden))
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -1 / math.sqrt(hidden), 1 / math.sqrt(hidden))
+        # a gate that begins half shut forgets a particle within a few others, and the gradient of
+        # what came first is lost over a jet
+        nn.init.ones_(self.bias_ih.detach()[hidden : 2 * hidden])
 
     def forward(self, x: Tensor, order: Tensor, ptr: Tensor, plan: SizePlan) -> Tensor:
         """Compute the last states.
