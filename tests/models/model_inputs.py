@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 from torch_geometric.data import Batch, Data
 
 from pcgnn.ops import SizePlan
@@ -54,3 +57,13 @@ def shuffled(data: Data, seed: int) -> Data:
 def relative(a: Tensor, b: Tensor) -> float:
     """Largest difference relative to the size of the logits."""
     return float((a - b).abs().max() / b.abs().max().clamp(min=1e-3))
+
+
+def logits_and_gradients(model: nn.Module, forward: Callable[[], Tensor]) -> list[Tensor]:
+    """The logits of two classes in turn and the gradients of all parameters, by cross entropy."""
+    model.zero_grad()
+    logits = forward()
+    functional.cross_entropy(logits, torch.arange(len(logits)) % 2).backward()
+    gradients = [p.grad.clone() for p in model.parameters() if p.grad is not None]
+    assert len(gradients) == len(list(model.parameters()))
+    return [logits.detach(), *gradients]

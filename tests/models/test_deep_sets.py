@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from model_inputs import collate, jets, relative
+from model_inputs import collate, jets, logits_and_gradients, relative
 from torch import Tensor
 from torch.nn import functional
 from torch_geometric.data import Data
@@ -46,14 +46,9 @@ def test_logits_and_gradients_of_the_plain_formula(name: str) -> None:
     torch.manual_seed(3)
     model = create_model(name, features=7, phi=[12, 9], f=[8, 7]).double()
     data = jets(SIZES)
-    labels = torch.arange(len(SIZES)) % 2
-    found = []
-    for f in (lambda: model(collate(data)), lambda: plain(model, data)):
-        model.zero_grad()
-        logits = f()
-        functional.cross_entropy(logits, labels).backward()
-        found.append([logits.detach(), *(p.grad.clone() for p in model.parameters())])
-    for ours, reference in zip(*found, strict=True):
+    computed = logits_and_gradients(model, lambda: model(collate(data)))
+    expected = logits_and_gradients(model, lambda: plain(model, data))
+    for ours, reference in zip(computed, expected, strict=True):
         assert relative(ours, reference) < 1e-11
 
 

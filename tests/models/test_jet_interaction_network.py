@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from model_inputs import collate, jets, relative
+from model_inputs import collate, jets, logits_and_gradients, relative
 from torch import Tensor, nn
 from torch.nn import functional
 from torch_geometric.data import Data
@@ -60,16 +60,11 @@ def test_logits_and_gradients_of_the_plain_formula() -> None:
     torch.manual_seed(3)
     model = create_model("jet-interaction-network", features=7, **WIDTHS).double()
     data = jets(SIZES)
-    labels = torch.arange(len(SIZES)) % 2
-    found = []
-    for f in (lambda: model(collate(data)), lambda: plain(model, data)):
-        model.zero_grad()
-        logits = f()
-        functional.cross_entropy(logits, labels).backward()
-        found.append([logits.detach(), *(p.grad.clone() for p in model.parameters())])
+    computed = logits_and_gradients(model, lambda: model(collate(data)))
+    expected = logits_and_gradients(model, lambda: plain(model, data))
     with torch.no_grad():
-        assert relative(model(collate(data)), found[1][0]) < 1e-11
-    for ours, reference in zip(*found, strict=True):
+        assert relative(model(collate(data)), expected[0]) < 1e-11
+    for ours, reference in zip(computed, expected, strict=True):
         assert relative(ours, reference) < 1e-11
 
 

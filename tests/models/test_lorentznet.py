@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from model_inputs import collate, jets, relative
+from model_inputs import collate, jets, logits_and_gradients, relative
 from torch import Tensor
 from torch.nn import functional
 
@@ -129,16 +129,9 @@ def test_logits_and_gradients_of_the_plain_formula(
         model(collate(jets(SIZES, seed=1)))
     model.train(training)
     # the order of a canonical sort, so that sums over particles are the same
-    labels = torch.arange(len(SIZES)) % 2
-    found = []
-    for f in (lambda: model(collate(data)), lambda: plain(model, [d.p4 for d in data])):
-        model.zero_grad()
-        logits = f()
-        functional.cross_entropy(logits, labels).backward()
-        gradients = [p.grad.clone() for p in model.parameters() if p.grad is not None]
-        found.append([logits.detach(), *gradients])
-    assert len(found[0]) == len(found[1]) == 1 + len(list(model.parameters()))
-    for ours, reference in zip(*found, strict=True):
+    computed = logits_and_gradients(model, lambda: model(collate(data)))
+    expected = logits_and_gradients(model, lambda: plain(model, [d.p4 for d in data]))
+    for ours, reference in zip(computed, expected, strict=True):
         assert relative(ours, reference) < 1e-9
 
 

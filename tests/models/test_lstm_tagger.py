@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from model_inputs import collate, jets, relative, shuffled
+from model_inputs import collate, jets, logits_and_gradients, relative, shuffled
 from torch import Tensor
-from torch.nn import functional
 from torch_geometric.data import Data
 
 from pcgnn.errors import ConfigError
@@ -48,14 +47,9 @@ def test_logits_and_gradients_of_the_plain_formula(hardest_first: bool) -> None:
         "lstm", features=7, hidden=11, classifier=[8, 6], hardest_first=hardest_first
     ).double()
     data = jets(SIZES)
-    labels = torch.arange(len(SIZES)) % 2
-    found = []
-    for f in (lambda: model(collate(data)), lambda: plain(model, data)):
-        model.zero_grad()
-        logits = f()
-        functional.cross_entropy(logits, labels).backward()
-        found.append([logits.detach(), *(p.grad.clone() for p in model.parameters())])
-    for ours, reference in zip(*found, strict=True):
+    computed = logits_and_gradients(model, lambda: model(collate(data)))
+    expected = logits_and_gradients(model, lambda: plain(model, data))
+    for ours, reference in zip(computed, expected, strict=True):
         assert relative(ours, reference) < 1e-11
 
 
