@@ -13,6 +13,7 @@ from pcgnn.metrics.estimate import Estimate
 from pcgnn.metrics.intervals import clopper_pearson, efficiency_interval, kish_n_eff
 from pcgnn.metrics.report import ClassReport, TaggingReport
 from pcgnn.metrics.roc import RocCurve
+from pcgnn.metrics.symmetry import SymmetryAudit, SymmetryRow
 from pcgnn.metrics.tagging import tagging_report
 from pcgnn.metrics.text import compare
 from pcgnn.metrics.tracks import (
@@ -40,6 +41,8 @@ __all__ = [
     "Estimate",
     "LossLedger",
     "RocCurve",
+    "SymmetryAudit",
+    "SymmetryRow",
     "TaggingReport",
     "TrackReport",
     "TrackResolution",

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pcgnn.errors import DataError
+from pcgnn.metrics import SymmetryAudit
 from pcgnn.plots.style import COLOURS, new_figure, style
-from pcgnn.training import SymmetryAudit
 
 __all__ = ["symmetry"]
 

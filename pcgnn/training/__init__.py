@@ -13,7 +13,7 @@ from pcgnn.training.predicting import predict
 from pcgnn.training.root_data import FileData
 from pcgnn.training.run import RunOptions
 from pcgnn.training.scheduling import FactorLR, create_schedule, list_schedules
-from pcgnn.training.symmetry import SymmetryAudit, SymmetryRow, symmetry_audit
+from pcgnn.training.symmetry import symmetry_audit
 from pcgnn.training.task import ClassificationTask
 
 __all__ = [
@@ -30,8 +30,6 @@ __all__ = [
     "HitData",
     "LoadedDataModule",
     "RunOptions",
-    "SymmetryAudit",
-    "SymmetryRow",
     "Task",
     "create_optimizer",
     "create_schedule",

@@ -12,8 +12,8 @@ import vector
 
 import pcgnn
 from pcgnn.errors import ConfigError, DataError
+from pcgnn.metrics import SymmetryAudit
 from pcgnn.models import CloudModel
-from pcgnn.training import SymmetryAudit
 from pcgnn.training.symmetry_moves import MOVES
 
 vector.register_awkward()
