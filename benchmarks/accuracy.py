@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import awkward as ak
@@ -43,6 +44,8 @@ RECIPES: dict[str, dict[str, object]] = {
     "particlenet": {"epochs": 14, **_ONE_CYCLE},
     "particlenet-lite": {"epochs": 20, **_ONE_CYCLE},
 }
+# the jets of the public file come without columns of the jet: one axis for all parts
+FEATURES = replace(pcgnn.FeatureDefinition.parse("particlenet"), jet_axis="particles")
 METRICS = ("accuracy", "auc", "rejection_50", "rejection_30")
 
 
@@ -76,7 +79,7 @@ def test_clouds(path: Path, bundled: ak.Array, max_particles: int | None) -> pcg
     jets = read_rows(path)
     rows = fixed_rows(np.asarray(jets["row"], np.int64), np.asarray(bundled["row"], np.int64))
     return pcgnn.ParticleClouds.from_awkward(
-        jets[rows], features="particlenet", target="is_top", max_particles=max_particles
+        jets[rows], features=FEATURES, target="is_top", max_particles=max_particles
     )
 
 
@@ -168,7 +171,7 @@ def main() -> None:
         event=["jet_pt", "jet_eta", "jet_phi", "jet_mass", "is_top", "split", "row"],
     )
     clouds = pcgnn.ParticleClouds.from_awkward(
-        jets, features="particlenet", target="is_top", max_particles=options.max_particles
+        jets, features=FEATURES, target="is_top", max_particles=options.max_particles
     )
     train, validation, test = clouds.split(column="split")
     parts = {"train": train, "validation": validation, "bundled test": test}
