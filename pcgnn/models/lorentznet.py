@@ -159,10 +159,7 @@ class LorentzNet(CloudModel):
             pooled = h.new_zeros(graphs, h.size(1)).index_add(0, plan.graph, h) / length
         else:
             pooled = self.pool(h, plan.ptr)
-        logits: Tensor = self.classifier(pooled)
-        # the graphs of the plan lie in the order of their sizes
-        by_size = ptr.diff().argsort(stable=True)
-        return torch.zeros_like(logits).index_copy(0, by_size, logits)
+        return plan.to_batch_order(self.classifier(pooled))
 
     def _particles(self, cloud: Cloud) -> tuple[Tensor, Tensor, Tensor]:
         """Four-vectors in float64, scalars and offsets of all particles, beams among them."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pcgnn.errors import ConfigError
 from pcgnn.nn.batch_norm import batch_norm, update_running
 from pcgnn.nn.pair_messages import (
     CoordinateUpdate,
@@ -115,7 +116,7 @@ class LorentzBlock(nn.Module):
         own, other = functional.linear(h, torch.cat([by_own, by_other])).tensor_split(2, 1)
         norm, pair = self.edge_norm, by_pair.t()
         if norm.running_mean is None or norm.running_var is None:
-            raise RuntimeError("the batch norm of a LorentzBlock must keep running statistics")
+            raise ConfigError("the batch norm of a LorentzBlock must keep running statistics")
         if self.training and plan.num_pairs > 1:
             mean, variance = pair_statistics(own, other, pair, PairMoments(products, plan))
             update_running(norm, mean, variance, plan.num_pairs)

@@ -119,6 +119,7 @@ class PairPlan:
     Attributes:
         order: the particles by rising size of their graph, shape (N,).
         ptr: offsets of the graphs in that order, shape (G + 1,).
+        by_size: the graphs by rising size, shape (G,).
         graph: graph of each particle in that order, shape (N,).
         partners: other particles of each particle's graph, shape (N,), int64.
         blocks: the blocks.
@@ -134,6 +135,7 @@ class PairPlan:
 
     order: Tensor
     ptr: Tensor
+    by_size: Tensor
     graph: Tensor
     partners: Tensor
     blocks: tuple[PairBlock, ...]
@@ -167,12 +169,20 @@ class PairPlan:
         return cls(
             order=order,
             ptr=offsets,
+            by_size=by_size,
             graph=graph,
             partners=sorted_sizes.index_select(0, graph) - 1,
             blocks=blocks,
             num_pairs=sum(n * (n - 1) for n in ascending),
             num_slots=sum(block.size for block in blocks),
         )
+
+    def to_batch_order(self, values: Tensor) -> Tensor:
+        """Put values of the graphs by rising size back into the order of the batch.
+
+        **Shapes:** (G, C) -> (G, C).
+        """
+        return torch.zeros_like(values).index_copy(0, self.by_size, values)
 
     def parts(self, values: Tensor) -> list[Tensor]:
         """Cut values into those of the particles of each block.
