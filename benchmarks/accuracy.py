@@ -34,11 +34,11 @@ ORDER_SEED = 20190226
 _ONE_CYCLE = {"batch_size": 128, "lr": 3e-3, "weight_decay": 1e-2, "schedule": "one-cycle"}
 RECIPES: dict[str, dict[str, object]] = {
     "lorentznet": {
-        "epochs": 17,
+        "epochs": 35,
         "batch_size": 32,
         "lr": 1e-3,
         "weight_decay": 1e-2,
-        "schedule": "cosine",
+        "schedule": "cosine-restarts",
         "monitor": "val_accuracy",
     },
     "particlenet": {"epochs": 14, **_ONE_CYCLE},
