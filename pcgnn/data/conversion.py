@@ -65,6 +65,12 @@ class CloudOptions:
             if isinstance(getattr(self, name), str):
                 raise ConfigError(f"{name} is a list of names, not one text")
         object.__setattr__(self, "features", FeatureDefinition.parse(self.features))
+        if self.features.rows == GRAPH and self.max_particles is not None:
+            raise ConfigError(
+                f"max_particles = {self.max_particles}, but {self.features.name!r} has one row per "
+                "jet, made of all its particles",
+                remedy="leave max_particles out",
+            )
 
 
 def _plain(names: str | Sequence[str] | None) -> str | list[str] | None:
@@ -111,6 +117,7 @@ def clouds_from_records(
     flat = compute_features(definition, records, p4=options.p4, dtype=dtype, arena=arena)
     found: dict[str, np.ndarray | None] = {"x": flat.x, "pos": flat.pos, "p4": flat.p4}
     levels = dict.fromkeys(found, PARTICLE)
+    one_row = definition.rows == GRAPH
     names: tuple[str, ...] | None = None
     if options.target is not None:
         target = make_target(options.target, records, options.classes, definition.jet_axis)
@@ -130,7 +137,10 @@ def clouds_from_records(
         found[name], levels[name] = array, level
     arrays = {name: array for name, array in found.items() if array is not None}
     offsets = records.offsets
-    if options.max_particles is not None:
+    if one_row:
+        _refuse_particles(levels)
+        offsets = np.arange(offsets.size, dtype=offsets.dtype)
+    elif options.max_particles is not None:
         rows = leading(particle_pt(records), offsets, options.max_particles)
         if rows is not None:
             arrays = {k: a[rows] if levels[k] == PARTICLE else a for k, a in arrays.items()}
@@ -160,6 +170,17 @@ def _refuse_empty(records: FlatRecords) -> None:
         entry=None if entries is None else int(entries[graph]),
         remedy='drop them with cut="n_particles > 0" when reading',
     )
+
+
+def _refuse_particles(levels: Mapping[str, str]) -> None:
+    """With one row per jet, no column can have one value per particle."""
+    wrong = [n for n, level in levels.items() if level == PARTICLE and n not in _MADE_HERE]
+    if wrong:
+        raise DataError(
+            f"{wrong[0]} has one value per particle, but the features have one row per jet",
+            branch=wrong[0],
+            remedy="leave it out, or reduce it, for example sum(...)",
+        )
 
 
 def _weight(text: str, records: FlatRecords, jet_axis: str) -> np.ndarray:

@@ -68,8 +68,44 @@ def _p4() -> FeatureDefinition:
     return FeatureDefinition("p4", tuple(Feature(name, text) for name, text in names.items()))
 
 
+def _high_level() -> FeatureDefinition:
+    pt = "sum(part_pt)"
+    return FeatureDefinition(
+        "high-level",
+        (
+            Feature("log_pt", "log(axis_pt)"),
+            Feature("mass", "axis_mass"),
+            Feature("multiplicity", "n_particles"),
+            Feature("pt_dispersion", f"sqrt(sum(part_pt**2)) / {pt}"),
+            Feature("width", f"sum(part_pt * part_dr) / {pt}"),
+            Feature("leading_share", f"max(part_pt) / {pt}"),
+            Feature("e2", "shape_e2"),
+            # of jets of one or two particles 0 instead of 0/0; D2 has a long tail
+            Feature("c2", "shape_e3 / where(shape_e2 > 0, shape_e2**2, 1)", clip=(0, 50)),
+            Feature("d2", "shape_e3 / where(shape_e2 > 0, shape_e2**3, 1)", clip=(0, 50)),
+            *(Feature(f"tau{n}", f"shape_tau{n}", optional=True) for n in (1, 2, 3, 4)),
+            *(
+                Feature(
+                    f"tau{n + 1}{n}",
+                    f"shape_tau{n + 1} / where(shape_tau{n} > 0, shape_tau{n}, 1)",
+                    clip=(0, 2),
+                    optional=True,
+                )
+                for n in (1, 2, 3)
+            ),
+            Feature("softdrop_mass", "shape_softdrop_mass", optional=True),
+        ),
+        rows="graph",
+    )
+
+
 _NAMED: Mapping[str, Callable[[], FeatureDefinition]] = MappingProxyType(
-    {"particlenet": _particlenet, "particlenet-full": _particlenet_full, "p4": _p4}
+    {
+        "particlenet": _particlenet,
+        "particlenet-full": _particlenet_full,
+        "p4": _p4,
+        "high-level": _high_level,
+    }
 )
 
 
@@ -78,7 +114,7 @@ def list_definitions() -> list[str]:
 
     Example:
         >>> list_definitions()
-        ['p4', 'particlenet', 'particlenet-full']
+        ['high-level', 'p4', 'particlenet', 'particlenet-full']
     """
     return sorted(_NAMED)
 
@@ -91,6 +127,8 @@ def feature_definition(name: str) -> FeatureDefinition:
     - "particlenet-full": the same plus charge, particle type and impact parameters, each where
       the particles have it.
     - "p4": E, px, py, pz in GeV as they are.
+    - "high-level": one row per jet: pT, mass, multiplicity, pT dispersion, width, energy
+      correlations, and with fastjet installed N-subjettiness and soft-drop mass.
 
     Raises:
         ConfigError: there is none of that name.

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from pcgnn.data.arena import Arena
-from pcgnn.data.checks import PARTICLE
+from pcgnn.data.checks import GRAPH, PARTICLE
+from pcgnn.data.feature_writer import FeatureWriter, FlatFeatures
 from pcgnn.data.features import Feature, FeatureDefinition
 from pcgnn.data.flat import Flat, NumpyBackend
 from pcgnn.data.program import Input, Program, Tracer
 from pcgnn.data.quantities import Quantities, choose_jet_axis
 from pcgnn.data.records import FlatRecords
-from pcgnn.errors import DataError
+from pcgnn.data.shapes import available_shapes, with_shapes
+from pcgnn.errors import ConfigError
 from pcgnn.io.expressions import compile_expression
 
 __all__ = [
@@ -31,30 +34,12 @@ __all__ = [
 _PIECE = 16384
 
 
-class FlatFeatures:
-    """Arrays a definition gives for some records.
-
-    Attributes:
-        x: inputs, (N, F), or None if there are none.
-        pos: coordinates, (N, D), or None if there are none.
-        p4: E, px, py, pz in GeV, (N, 4), or None if not wanted.
-        finite: whether all of them are free of NaN and infinity.
-    """
-
-    def __init__(
-        self,
-        x: np.ndarray | None,
-        pos: np.ndarray | None,
-        p4: np.ndarray | None,
-        finite: bool,
-    ) -> None:
-        self.x, self.pos, self.p4, self.finite = x, pos, p4, finite
-
-
 def resolve_features(definition: FeatureDefinition, records: FlatRecords) -> FeatureDefinition:
     """Settle optional features and the jet axis for these records."""
     jet_axis = choose_jet_axis(definition.jet_axis, records.event)
-    return definition.resolve(_quantities(records, slice(0, 0), jet_axis)[1], jet_axis)
+    nothing = np.empty(0)
+    known = replace(records, event={**records.event, **dict.fromkeys(available_shapes(), nothing)})
+    return definition.resolve(_quantities(known, slice(0, 0), jet_axis)[1], jet_axis)
 
 
 def compute_features(
@@ -67,6 +52,8 @@ def compute_features(
 ) -> FlatFeatures:
     """Evaluate all features, coordinates and, if wanted, four-vectors.
 
+    One row per particle, or per jet if the definition says so; N is the number of either.
+
     Args:
         definition: what to compute; its optional features and jet axis are resolved.
         records: the flat columns.
@@ -78,6 +65,9 @@ def compute_features(
         DataError: a value to be clipped is NaN or infinite; names feature, graph and entry.
         ExpressionError: an expression names an unknown quantity.
     """
+    records = with_shapes(records, definition.needs, _four_vectors)
+    if definition.rows == GRAPH:
+        return _graph_rows(definition, records, p4, dtype, arena or Arena())
     total = int(records.offsets[-1])
     take = (arena or Arena()).take
     x = take("x", (total, len(definition)), dtype)
@@ -95,7 +85,7 @@ def compute_features(
         tuple((name, array.ndim) for name, array in records.event.items()),
         definition.jet_axis,
     ).fresh()
-    writer = _Writer(jobs, records)
+    writer = FeatureWriter(jobs, records)
     with np.errstate(all="ignore"):
         for piece in _pieces(records.offsets):
             offsets = records.offsets[piece.start : piece.stop + 1]
@@ -110,6 +100,50 @@ def compute_features(
     return FlatFeatures(
         x if x.shape[1] else None, pos if pos.shape[1] else None, vectors, writer.finite
     )
+
+
+def _graph_rows(
+    definition: FeatureDefinition, records: FlatRecords, p4: bool, dtype: Any, arena: Arena
+) -> FlatFeatures:
+    """One row per jet; the four-vector is that of the axis."""
+    graphs = records.offsets.size - 1
+    x = arena.take("x", (graphs, len(definition)), dtype)
+    pos = arena.take("pos", (graphs, len(definition.pos)), dtype)
+    vectors = arena.take("p4", (graphs, 4), dtype) if p4 else None
+    jobs = [(x[:, column], feature) for column, feature in enumerate(definition)]
+    jobs += [(pos[:, column], Feature(text, text)) for column, text in enumerate(definition.pos)]
+    if vectors is not None:
+        for column, name in enumerate(("energy", "px", "py", "pz")):
+            jobs.append((vectors[:, column], Feature(f"p4.{name}", f"axis_{name}")))
+    rows = FlatRecords(np.arange(graphs + 1), {}, records.event, {})
+    writer = FeatureWriter(jobs, rows)
+    with np.errstate(all="ignore"):
+        for piece in _pieces(records.offsets):
+            writer.begin(piece.start, piece.stop)
+            backend, quantities = _quantities(records, piece, definition.jet_axis)
+            for output, (_, feature) in enumerate(jobs):
+                value = feature.compiled.evaluate(quantities, backend)
+                if not isinstance(value, Flat):
+                    value = Flat(np.full(piece.stop - piece.start, float(value)), GRAPH)
+                if value.level != GRAPH:
+                    raise ConfigError(
+                        f"{feature.name} = {feature.expression} has one value per particle, but "
+                        f"{definition.name!r} has one row per jet",
+                        remedy="reduce it, for example sum(...), or use rows='particle'",
+                    )
+                writer.write(output, np.asarray(value.data, np.float64))
+    return FlatFeatures(
+        x if x.shape[1] else None, pos if pos.shape[1] else None, vectors, writer.finite
+    )
+
+
+def _four_vectors(records: FlatRecords) -> Iterator[tuple[slice, np.ndarray]]:
+    """E, px, py, pz in GeV of the particles, with the jets they belong to, piece by piece."""
+    with np.errstate(all="ignore"):
+        for piece in _pieces(records.offsets):
+            _, quantities = _quantities(records, piece, "particles")
+            columns = [quantities[f"part_{name}"].data for name in ("energy", "px", "py", "pz")]
+            yield piece, np.stack([np.asarray(c, np.float64) for c in columns], 1)
 
 
 @lru_cache(maxsize=64)
@@ -148,6 +182,7 @@ def evaluate_column(text: str, records: FlatRecords, jet_axis: str) -> tuple[np.
     Raises:
         ExpressionError: it is not in the language or names an unknown quantity.
     """
+    records = with_shapes(records, compile_expression(text).names, _four_vectors)
     graphs = slice(0, records.offsets.size - 1)
     backend, quantities = _quantities(records, graphs, jet_axis)
     with np.errstate(all="ignore"):
@@ -155,74 +190,6 @@ def evaluate_column(text: str, records: FlatRecords, jet_axis: str) -> tuple[np.
     if not isinstance(value, Flat):
         value = Flat(backend.full(float(value)), PARTICLE)
     return np.asarray(value.data), value.level
-
-
-class _Writer:
-    """Shifts, scales and clips the outputs of a piece and puts them into the result columns.
-
-    Attributes:
-        finite: whether all that was written is free of NaN and infinity.
-    """
-
-    def __init__(self, jobs: list[tuple[np.ndarray, Feature]], records: FlatRecords) -> None:
-        self._jobs = jobs
-        self._records = records
-        self._rows = slice(0, 0)
-        self._work = np.empty(0)
-        self._ranges = [_range(column.dtype, feature.clip) for column, feature in jobs]
-        self.finite = True
-
-    def begin(self, start: int, stop: int) -> slice:
-        """Set the particles that come next."""
-        self._rows = slice(start, stop)
-        if self._work.size < stop - start:
-            self._work = np.empty(stop - start)
-        return self._rows
-
-    def write(self, output: int, values: np.ndarray) -> None:
-        """Take the values of one output; they are not changed."""
-        column, feature = self._jobs[output]
-        work = self._work[: values.size]
-        raw = values
-        if feature.shift != 0.0:
-            values = np.subtract(values, feature.shift, out=work)
-        if feature.scale != 1.0:
-            values = np.multiply(values, feature.scale, out=work)
-        low, high = self._ranges[output]
-        # Mostly all values lie in the range, which is quicker to find out than to clip; NaN and
-        # infinity never do.
-        if values.min(initial=low) >= low and values.max(initial=high) <= high:
-            column[self._rows] = values
-            return
-        if feature.clip is not None:
-            # Clipping would hide what is not finite.
-            self._refuse_not_finite(raw, feature.name)
-            values = np.clip(values, *feature.clip, out=work)
-        column[self._rows] = values
-        self.finite = self.finite and bool(np.isfinite(column[self._rows]).all())
-
-    def _refuse_not_finite(self, values: np.ndarray, name: str) -> None:
-        # A sum is finite only if all terms are, and is quicker than looking at each.
-        if np.isfinite(values.sum()) or np.isfinite(values).all():
-            return
-        row = int(np.argmax(~np.isfinite(values)))
-        offsets = self._records.offsets
-        graph = int(np.searchsorted(offsets, self._rows.start + row, side="right")) - 1
-        entries = self._records.event.get("entry")
-        raise DataError(
-            f"feature {name} is {values[row]} for particle "
-            f"{self._rows.start + row - int(offsets[graph])} of graph {graph}",
-            branch=name,
-            entry=None if entries is None else int(entries[graph]),
-            remedy="drop such entries with cut=, or guard the expression with where(...)",
-        )
-
-
-def _range(dtype: np.dtype[Any], clip: tuple[float, float] | None) -> tuple[float, float]:
-    """Values that clipping leaves as they are and that this type can hold."""
-    largest = float(np.finfo(dtype).max)
-    low, high = clip or (-largest, largest)
-    return max(low, -largest), min(high, largest)
 
 
 def _pieces(offsets: np.ndarray) -> Iterator[slice]:

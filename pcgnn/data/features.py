@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pcgnn.data.checks import GRAPH, PARTICLE
 from pcgnn.data.quantities import JET_AXIS_CHOICES
 from pcgnn.errors import ConfigError
 from pcgnn.io.expressions import Expression, compile_expression
@@ -102,6 +103,8 @@ class FeatureDefinition:
         jet_axis: "columns" (jet_pt, jet_eta, jet_phi and jet_mass or jet_energy), "particles"
             (their sum, before ``max_particles``) or "auto": columns if they are all there. Clouds
             record which one was used, so that later files are treated alike.
+        rows: "particle", or "graph" for one row per jet: every input is then one number per jet
+            (``jet_pt``, ``sum(part_pt)``, ``shape_e2``), and ``pos`` is by default the axis.
 
     Example:
         >>> definition = FeatureDefinition.parse(["log(part_pt)", "part_dr"])
@@ -113,8 +116,13 @@ class FeatureDefinition:
     features: tuple[Feature, ...]
     pos: tuple[str, ...] = _POSITIONS
     jet_axis: str = "auto"
+    rows: str = PARTICLE
 
     def __post_init__(self) -> None:
+        if self.rows not in (PARTICLE, GRAPH):
+            raise ConfigError(f"rows must be {PARTICLE!r} or {GRAPH!r}, got {self.rows!r}")
+        if self.rows == GRAPH and self.pos == _POSITIONS:
+            object.__setattr__(self, "pos", ("axis_eta", "axis_phi"))
         features = tuple(Feature.parse(feature) for feature in self.features)
         object.__setattr__(self, "features", features)
         given: Any = self.pos
@@ -201,12 +209,16 @@ class FeatureDefinition:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for configurations and checkpoints."""
-        return {
+        result: dict[str, Any] = {
             "name": self.name,
             "features": [feature.to_dict() for feature in self.features],
             "pos": list(self.pos),
             "jet_axis": self.jet_axis,
         }
+        # left out at its default: what was written before there was a choice stays the same
+        if self.rows != PARTICLE:
+            result["rows"] = self.rows
+        return result
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> FeatureDefinition:
@@ -215,22 +227,24 @@ class FeatureDefinition:
         Raises:
             ConfigError: unknown or missing keys.
         """
-        unknown = sorted(set(value) - {"name", "features", "pos", "jet_axis"})
+        unknown = sorted(set(value) - {"name", "features", "pos", "jet_axis", "rows"})
         features = value.get("features")
         if unknown or not isinstance(features, Sequence) or isinstance(features, str):
             raise ConfigError(
-                f"a feature definition is described by features (a list), name, pos and jet_axis; "
-                f"got {sorted(map(str, value))}"
+                f"a feature definition is described by features (a list), name, pos, jet_axis and "
+                f"rows; got {sorted(map(str, value))}"
             )
         return cls(
             name=str(value.get("name", "custom")),
             features=tuple(Feature.parse(item) for item in features),
             pos=value.get("pos", _POSITIONS),
             jet_axis=str(value.get("jet_axis", "auto")),
+            rows=str(value.get("rows", PARTICLE)),
         )
 
     def __str__(self) -> str:
-        lines = [f"{self.name}: {len(self)} features, pos = ({', '.join(self.pos)})"]
+        each = "" if self.rows == PARTICLE else " of each jet"
+        lines = [f"{self.name}: {len(self)} features{each}, pos = ({', '.join(self.pos)})"]
         for feature in self.features:
             text = f"  {feature.name} = {feature.expression}"
             if feature.shift != 0.0 or feature.scale != 1.0:

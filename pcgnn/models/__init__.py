@@ -5,6 +5,7 @@ from pcgnn.models.base import Cloud, CloudModel
 from pcgnn.models.condensation_network import CondensationNetwork
 from pcgnn.models.deep_sets import EnergyFlowNetwork, ParticleFlowNetwork
 from pcgnn.models.deepjet import DeepJet
+from pcgnn.models.dense_network import DenseNetwork
 from pcgnn.models.edge_filter import EdgeFilter
 from pcgnn.models.hit_embedding import HitEmbedding
 from pcgnn.models.hit_graph_model import EdgeModel, HitGraphModel, HitModel, HitOutputModel
@@ -29,6 +30,7 @@ __all__ = [
     "CloudModel",
     "CondensationNetwork",
     "DeepJet",
+    "DenseNetwork",
     "EdgeAttentionNetwork",
     "EdgeFilter",
     "EdgeModel",

@@ -61,6 +61,7 @@ class CloudModel(nn.Module, ABC):
         needs: which of the tensors x, pos and p4 the model reads.
         ordered: whether the model wants the particles in the order given (by pT) instead of the
             canonical one.
+        one_row: whether the model takes graphs of one row only, which are variables of the graph.
         name: name in the registry it was created under.
         config: constructor arguments, plain and JSON-able.
         frame: Lorentz transformation (4, 4) of the four-vectors that a model adds to its input,
@@ -72,6 +73,7 @@ class CloudModel(nn.Module, ABC):
     task: ClassVar[str] = "classification"
     needs: ClassVar[frozenset[str]]
     ordered: ClassVar[bool] = False
+    one_row: ClassVar[bool] = False
     name: str = ""
     config: dict[str, Any]
     frame: Tensor | None = None

@@ -33,6 +33,7 @@ MODELS: dict[str, ModelEntry] = {
         "pcgnn.models.condensation_network", "CondensationNetwork", {}
     ),
     "deepjet": ModelEntry("pcgnn.models.deepjet", "DeepJet", {}),
+    "dense": ModelEntry("pcgnn.models.dense_network", "DenseNetwork", {}),
     "edge-attention-network": ModelEntry(
         "pcgnn.models.attention_network", "EdgeAttentionNetwork", {}
     ),

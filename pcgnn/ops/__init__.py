@@ -1,6 +1,7 @@
 """Pure tensor functions on ragged sets: sizes, neighbours, reductions, four-vectors."""
 
 from pcgnn.ops.allocator import tune_allocator
+from pcgnn.ops.correlators import energy_correlators
 from pcgnn.ops.neighbours import available_backends, knn, radius
 from pcgnn.ops.order import canonical_order
 from pcgnn.ops.ragged import Bucket, SizePlan, gather_ranges, graph_index
@@ -11,6 +12,7 @@ __all__ = [
     "SizePlan",
     "available_backends",
     "canonical_order",
+    "energy_correlators",
     "gather_ranges",
     "graph_index",
     "knn",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from model_inputs import FEATURES, collate, jets
+from model_inputs import FEATURES, collate, jets_for
 
 from pcgnn.models import CloudModel, create_model, list_models
 
@@ -15,5 +15,5 @@ def model(request: pytest.FixtureRequest) -> CloudModel:
     network = create_model(request.param, features=FEATURES, classes=3).double()
     with torch.no_grad():
         for _ in range(3):
-            network(collate(jets([40, 25, 60, 5])))
+            network(collate(jets_for(network, [40, 25, 60, 5])))
     return network.eval()

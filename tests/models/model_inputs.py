@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch_geometric.data import Batch, Data
 
+from pcgnn.models import CloudModel
 from pcgnn.ops import SizePlan
 
 FEATURES = 7
@@ -38,6 +39,13 @@ def jets(sizes: list[int], kind: str = "random", seed: int = 0) -> list[Data]:
             )
         )
     return data
+
+
+def jets_for(
+    model: CloudModel, sizes: list[int], kind: str = "random", seed: int = 0
+) -> list[Data]:
+    """Jets of these sizes; of one row each where the model takes variables of the jet."""
+    return jets([1] * len(sizes) if model.one_row else sizes, kind, seed)
 
 
 def collate(data: list[Data], dtype: torch.dtype = torch.float64, plan: bool = True) -> Batch:

@@ -7,7 +7,7 @@ import json
 
 import pytest
 import torch
-from model_inputs import FEATURES, collate, jets, relative, shuffled
+from model_inputs import FEATURES, collate, jets_for, relative, shuffled
 from torch_geometric.data import Batch
 
 from pcgnn.errors import DataError
@@ -27,7 +27,7 @@ def score(model: CloudModel, batch: Batch) -> torch.Tensor:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_order_of_particles_does_not_matter(model: CloudModel, kind: str) -> None:
-    data = jets(SIZES, kind)
+    data = jets_for(model, SIZES, kind)
     reference = score(model, collate(data))
     for seed in range(3):
         again = score(model, collate([shuffled(d, seed) for d in data]))
@@ -39,13 +39,13 @@ def test_the_order_of_particles_does_not_matter(model: CloudModel, kind: str) ->
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_companions_order_of_jets_and_chunks_do_not_matter(model: CloudModel, kind: str) -> None:
-    data = jets(SIZES, kind)
+    data = jets_for(model, SIZES, kind)
     reference = score(model, collate(data))
     alone = torch.cat([score(model, collate([d])) for d in data])
     assert relative(alone, reference) < 1e-9
     backwards = score(model, collate(data[::-1])).flip(0)
     assert relative(backwards, reference) < 1e-9
-    crowd = jets([200, 150, 1, 180], seed=9)
+    crowd = jets_for(model, [200, 150, 1, 180], seed=9)
     among_others = score(model, collate(crowd[:2] + data + crowd[2:]))[2:-2]
     assert relative(among_others, reference) < 1e-9
     for size in (2, 3, 7):
@@ -54,13 +54,13 @@ def test_companions_order_of_jets_and_chunks_do_not_matter(model: CloudModel, ki
 
 
 def test_different_jets_get_different_scores(model: CloudModel) -> None:
-    scores = score(model, collate(jets([30, 31, 32])))
+    scores = score(model, collate(jets_for(model, [30, 31, 32])))
     assert scores.shape == (3, 3)
     assert (scores[0] - scores[1]).abs().max() > 1e-6
 
 
 def test_a_batch_without_plan_scores_the_same(model: CloudModel) -> None:
-    data = jets(SIZES)
+    data = jets_for(model, SIZES)
     reference = score(model, collate(data))
     assert torch.equal(score(model, collate(data, plan=False)), reference)
     single = data[0]
@@ -76,7 +76,7 @@ def test_jets_of_one_and_of_200_particles(
     model: CloudModel, sizes: list[int], training: bool
 ) -> None:
     model.train(training)
-    out = model(collate(jets(sizes)))
+    out = model(collate(jets_for(model, sizes)))
     assert out.shape == (len(sizes), 3)
     assert out.isfinite().all()
     out.sum().backward()
@@ -87,7 +87,7 @@ def test_jets_of_one_and_of_200_particles(
 def test_every_parameter_gets_a_finite_gradient(model: CloudModel) -> None:
     torch.manual_seed(0)
     model.train()
-    out = model(collate(jets(SIZES), torch.float64))
+    out = model(collate(jets_for(model, SIZES), torch.float64))
     torch.nn.functional.cross_entropy(out, torch.arange(len(SIZES)) % 3).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
@@ -101,7 +101,7 @@ def test_huge_and_zero_momenta_stay_finite(
     model: CloudModel, dtype: torch.dtype, scale: float
 ) -> None:
     model.to(dtype).train()
-    batch = collate(jets(SIZES), dtype)
+    batch = collate(jets_for(model, SIZES), dtype)
     for name in ("x", "pos", "p4"):
         batch[name] = batch[name] * scale
     out = model(batch)
@@ -118,7 +118,7 @@ def test_checkpoint_round_trip(model: CloudModel) -> None:
     loaded = torch.load(file, weights_only=True)
     again = model_from_config(loaded["config"]).double().eval()
     again.load_state_dict(loaded["state"])
-    batch = collate(jets(SIZES))
+    batch = collate(jets_for(model, SIZES))
     assert torch.equal(score(again, batch), score(model, batch))
     assert again.name == model.name
     assert again.config == model.config
@@ -126,7 +126,7 @@ def test_checkpoint_round_trip(model: CloudModel) -> None:
 
 @pytest.mark.parametrize("training", [True, False])
 def test_forward_and_backward_stay_on_the_device(model: CloudModel, training: bool) -> None:
-    batch = collate(jets(SIZES), torch.float32).to("meta")
+    batch = collate(jets_for(model, SIZES), torch.float32).to("meta")
     assert isinstance(batch.plan, SizePlan)
     model.float().to("meta").train(training)
     with DeviceDiscipline("meta"):
@@ -141,7 +141,7 @@ def test_forward_and_backward_stay_on_the_device(model: CloudModel, training: bo
 @pytest.mark.parametrize("training", [True, False])
 def test_bfloat16_autocast(model: CloudModel, training: bool) -> None:
     model.float().train(training)
-    batch = collate(jets(SIZES), torch.float32)
+    batch = collate(jets_for(model, SIZES), torch.float32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         out = model(batch)
         loss = out.float().square().mean()
@@ -153,9 +153,9 @@ def test_bfloat16_autocast(model: CloudModel, training: bool) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_scores_come_in_the_precision_of_the_model(model: CloudModel, dtype: torch.dtype) -> None:
-    batch = collate(jets(SIZES))
+    batch = collate(jets_for(model, SIZES))
     reference = score(model, batch)
-    scores = score(model.to(dtype), collate(jets(SIZES), dtype))
+    scores = score(model.to(dtype), collate(jets_for(model, SIZES), dtype))
     assert scores.dtype == dtype
     assert relative(scores.double(), reference) < (1e-12 if dtype == torch.float64 else 1e-2)
 
@@ -168,16 +168,19 @@ def test_it_says_what_it_is(model: CloudModel) -> None:
 
 
 def test_wrong_input_is_named(model: CloudModel) -> None:
-    batch = collate(jets([4, 5, 6]))
+    batch = collate(jets_for(model, [4, 5, 6]))
     needed = min(model.needs)
+    rows = len(batch.x)
     with pytest.raises(DataError, match=f"needs {needed}"):
         model.forward_tensors(ptr=batch.ptr)
     with pytest.raises(DataError, match="graph 1 has no particles"):
         model.forward_tensors(
-            ptr=torch.tensor([0, 4, 4, 15]), x=batch.x, pos=batch.pos, p4=batch.p4
+            ptr=torch.tensor([0, 1, 1, rows]), x=batch.x, pos=batch.pos, p4=batch.p4
         )
-    with pytest.raises(DataError, match="the graphs have 9 particles"):
-        model.forward_tensors(ptr=torch.tensor([0, 4, 9]), x=batch.x, pos=batch.pos, p4=batch.p4)
+    with pytest.raises(DataError, match=f"the graphs have {rows - 1} particles"):
+        model.forward_tensors(
+            ptr=torch.tensor([0, 1, rows - 1]), x=batch.x, pos=batch.pos, p4=batch.p4
+        )
     with pytest.raises(DataError, match="floating point"):
         model.forward_tensors(
             ptr=batch.ptr, x=batch.x.long(), pos=batch.pos.long(), p4=batch.p4.long()
@@ -196,7 +199,7 @@ def test_it_compiles_to_one_graph(model: CloudModel, training: bool) -> None:
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
     model.train(training)
-    batch = collate(jets([30, 40, 8, 1]))
+    batch = collate(jets_for(model, [30, 40, 8, 1]))
     tensors = {name: batch[name] for name in model.needs}
     compiled = torch.compile(model.forward_tensors, backend="eager", fullgraph=True)
     out = compiled(ptr=batch.ptr, plan=batch.plan, **tensors)
