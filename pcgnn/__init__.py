@@ -59,7 +59,16 @@ if TYPE_CHECKING:
     )
     from pcgnn.models import create_model, list_models, load_published
     from pcgnn.ops import tune_allocator
-    from pcgnn.training import FitResult, fit, load_checkpoint, predict, symmetry_audit
+    from pcgnn.training import (
+        FitResult,
+        compare,
+        fit,
+        fit_trees,
+        load_checkpoint,
+        load_trees,
+        predict,
+        symmetry_audit,
+    )
 
 __version__: str = metadata.version("pcgnn")
 
@@ -89,13 +98,16 @@ _HOME = {
     "PcgnnError": "errors",
     "Prediction": "io",
     "Standardizer": "data",
+    "compare": "training",
     "create_model": "models",
     "fit": "training",
+    "fit_trees": "training",
     "inspect": "io",
     "iterate_root": "io",
     "list_models": "models",
     "load_checkpoint": "training",
     "load_published": "models",
+    "load_trees": "training",
     "predict": "training",
     "read_hits": "io",
     "read_npz": "io",
@@ -120,17 +132,20 @@ __all__ = [
     "Prediction",
     "Standardizer",
     "__version__",
+    "compare",
     "create_model",
     "data",
     "datasets",
     "errors",
     "fit",
+    "fit_trees",
     "inspect",
     "io",
     "iterate_root",
     "list_models",
     "load_checkpoint",
     "load_published",
+    "load_trees",
     "losses",
     "metrics",
     "models",

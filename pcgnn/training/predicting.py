@@ -18,14 +18,15 @@ from pcgnn.tracking.scores import GraphScores
 from pcgnn.training.base_task import Task
 from pcgnn.training.checkpoint import load_checkpoint
 from pcgnn.training.fitting import FitResult, resolve_device
-from pcgnn.training.plain import differences, to_plain
+from pcgnn.training.prediction_parts import check_inputs, join_prediction, make_prediction
+from pcgnn.training.trees import BoostedTrees
 
 __all__ = ["load_source", "predict"]
 
 
 @overload
 def predict(
-    source: FitResult | Task | str | os.PathLike[str],
+    source: FitResult | Task | BoostedTrees | str | os.PathLike[str],
     data: HitGraphs,
     *,
     batch_size: int = 512,
@@ -33,14 +34,14 @@ def predict(
 ) -> GraphScores: ...
 @overload
 def predict(
-    source: FitResult | Task | str | os.PathLike[str],
+    source: FitResult | Task | BoostedTrees | str | os.PathLike[str],
     data: Any,
     *,
     batch_size: int = 512,
     device: str | torch.device = "auto",
 ) -> Prediction: ...
 def predict(
-    source: FitResult | Task | str | os.PathLike[str],
+    source: FitResult | Task | BoostedTrees | str | os.PathLike[str],
     data: Any,
     *,
     batch_size: int = 512,
@@ -74,6 +75,8 @@ def predict(
     """
     if batch_size < 1:
         raise ConfigError(f"batch_size = {batch_size} must be at least 1")
+    if isinstance(source, BoostedTrees):
+        return source.predict(data)
     task = load_source(source)
     if isinstance(data, HitGraphs):
         return _score_graphs(task, data, resolve_device(device))
@@ -85,7 +88,7 @@ def predict(
     if isinstance(data, CloudStream):
         data = _whole(data)
     clouds = _clouds(data)
-    _check_inputs(task, clouds if clouds is not None else data)
+    check_inputs(task.features, clouds if clouds is not None else data)
     where = resolve_device(device)
     home, was_training = task.device, task.training
     task.to(where).eval()
@@ -95,11 +98,12 @@ def predict(
     finally:
         task.to(home).train(was_training)
     if clouds is not None:
-        file, entry = _column(clouds, "file"), _column(clouds, "entry")
-    elif hasattr(data, "set_epoch") and file is not None and entry is not None:
+        return make_prediction(probabilities, clouds, tuple(task.classes))
+    if hasattr(data, "set_epoch") and file is not None and entry is not None:
         order = np.lexsort((entry, file))
         probabilities, file, entry = probabilities[order], file[order], entry[order]
-    return _prediction(task, probabilities, file, entry, _provenance(data, clouds))
+    provenance = dict(getattr(data, "provenance", None) or {})
+    return join_prediction(probabilities, file, entry, provenance, tuple(task.classes))
 
 
 def load_source(source: Any) -> Task:
@@ -162,21 +166,6 @@ def _whole(stream: CloudStream) -> CloudStream:
     return other
 
 
-def _check_inputs(task: Task, data: Any) -> None:
-    ours: Any = task.features
-    theirs: Any = getattr(data, "features", None)
-    if not (hasattr(ours, "to_dict") and hasattr(theirs, "to_dict")):
-        return
-    lines = differences(
-        {**to_plain(ours.to_dict()), "name": ""}, {**to_plain(theirs.to_dict()), "name": ""}
-    )
-    if lines:
-        raise ConfigError(
-            f"the data hold other inputs than the model was trained on: {'; '.join(lines[:3])}",
-            remedy="build the clouds with features=task.features",
-        )
-
-
 def _in_order(clouds: Any, batch_size: int) -> Iterator[Any]:
     for begin in range(0, len(clouds), batch_size):
         yield clouds.batch(np.arange(begin, min(begin + batch_size, len(clouds))))
@@ -203,37 +192,3 @@ def _run(
         for parts in places.values()
     ]
     return torch.cat(scores).cpu().numpy(), found[0], found[1]
-
-
-def _column(clouds: Any, name: str) -> np.ndarray | None:
-    value = clouds.columns.get(name)
-    return None if value is None else np.asarray(value)
-
-
-def _provenance(data: Any, clouds: Any) -> dict[str, Any]:
-    return dict(getattr(data if clouds is None else clouds, "provenance", None) or {})
-
-
-def _prediction(
-    task: Task,
-    probabilities: np.ndarray,
-    file: np.ndarray | None,
-    entry: np.ndarray | None,
-    provenance: dict[str, Any],
-) -> Prediction:
-    graphs = len(probabilities)
-    if not np.isfinite(probabilities).all():
-        row = int(np.argmin(np.isfinite(probabilities).all(axis=1)))
-        raise DataError(
-            "the score of a graph is not finite",
-            entry=row if entry is None else int(entry[row]),
-            remedy="look for NaN or infinite values in features or weights",
-        )
-    return Prediction(
-        probabilities=probabilities,
-        file=np.zeros(graphs, np.int32) if file is None else file.astype(np.int32),
-        entry=np.arange(graphs, dtype=np.int64) if entry is None else entry.astype(np.int64),
-        files=tuple(provenance.get("files") or ("memory",)),
-        tree=provenance.get("tree"),
-        classes=tuple(task.classes),
-    )

@@ -1,0 +1,157 @@
+"""Trained taggers side by side: ROC curves, gain with more jets, gain against cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pcgnn.errors import ConfigError
+from pcgnn.metrics.comparison import Comparison, ComparisonRow
+from pcgnn.plots.roc import roc
+from pcgnn.plots.style import COLOURS, axes_or_new, set_title, style
+
+__all__ = ["auc_against_cost", "auc_against_jets", "compared_rocs"]
+
+_COSTS = {
+    "flops": "Operations per jet (FLOP)",
+    "parameters": "Trained parameters",
+    "training_speed": "Training time per jet (ms)",
+    "inference_speed": "Scoring time per jet (ms)",
+}
+_MARKERS = "os^DvPX*<>"
+
+
+def compared_rocs(
+    comparison: Comparison,
+    taggers: Sequence[str] | None = None,
+    *,
+    jets: int | None = None,
+    ax: Axes | None = None,
+    title: str | None = None,
+) -> Figure:
+    """ROC curves, of each tagger the training of median AUC.
+
+    Args:
+        comparison: of :func:`pcgnn.compare`.
+        taggers: names; None takes the six of highest AUC, which is as many as can be told apart.
+        jets: number of training jets; None takes the largest of each tagger.
+        ax: axes to draw on; None makes a figure.
+        title: put above the axes.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ConfigError: an unknown tagger.
+    """
+    if taggers is None:
+        largest = {row.name: row for row in comparison.rows}  # rows rise in jets
+        ranked = sorted(largest.values(), key=lambda row: -row.values["auc"])
+        taggers = [row.name for row in ranked[: len(COLOURS)]]
+    reports = {name: comparison.best(name, jets).report for name in taggers}
+    return roc(reports, ax=ax, title=title)
+
+
+def auc_against_jets(
+    comparison: Comparison, *, ax: Axes | None = None, title: str | None = None
+) -> Figure:
+    """Area outside the ROC curve, 1 - AUC, against the number of training jets.
+
+    Error bars are the spread over seeds, and with one seed the statistical error.
+
+    Args:
+        comparison: of :func:`pcgnn.compare`.
+        ax: axes to draw on; None makes a figure.
+        title: put above the axes.
+
+    Returns:
+        The figure.
+    """
+    names = list(dict.fromkeys(row.name for row in comparison.rows))
+    with style():
+        figure, ax = axes_or_new(ax)
+        for number, name in enumerate(names):
+            rows = [row for row in comparison.rows if row.name == name]
+            ax.errorbar(
+                [row.jets for row in rows],
+                [1 - row.values["auc"] for row in rows],
+                yerr=[_error(row) for row in rows],
+                color=COLOURS[number % len(COLOURS)],
+                marker=_MARKERS[number % len(_MARKERS)],
+                linestyle="-" if number < len(COLOURS) else "--",
+                label=name,
+            )
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.set_xlabel("Training jets")
+        ax.set_ylabel("1 - AUC")
+        ax.legend(loc="best", ncols=2 if len(names) > 4 else 1)
+        set_title(ax, title)
+    return figure
+
+
+def auc_against_cost(
+    comparison: Comparison,
+    cost: str = "training_speed",
+    *,
+    jets: int | None = None,
+    ax: Axes | None = None,
+    title: str | None = None,
+) -> Figure:
+    """Area outside the ROC curve, 1 - AUC, against what a tagger costs; lower left is better.
+
+    Error bars are the spread over seeds, and with one seed the statistical error. Taggers without
+    the cost (trees have no operations) are left out.
+
+    Args:
+        comparison: of :func:`pcgnn.compare`.
+        cost: "flops", "parameters", "training_speed" or "inference_speed"; speeds are drawn as
+            times per jet.
+        jets: number of training jets; None takes the largest there is.
+        ax: axes to draw on; None makes a figure.
+        title: put above the axes.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ConfigError: an unknown cost, or no tagger has it.
+    """
+    if cost not in _COSTS:
+        raise ConfigError(f"cost = {cost!r}", remedy=f"use one of {', '.join(_COSTS)}")
+    jets = max(row.jets for row in comparison.rows) if jets is None else jets
+    rows = [row for row in comparison.rows if row.jets == jets and row.cost(cost) is not None]
+    if not rows:
+        raise ConfigError(f"no tagger trained on {jets} jets has the cost {cost!r}")
+    with style():
+        figure, ax = axes_or_new(ax)
+        for number, row in enumerate(rows):
+            value = row.cost(cost)
+            assert value is not None
+            ax.errorbar(
+                1e3 / value if cost.endswith("speed") else value,
+                1 - row.values["auc"],
+                yerr=_error(row),
+                color=COLOURS[number % len(COLOURS)],
+                marker=_MARKERS[number % len(_MARKERS)],
+                markersize=8,
+                linestyle="none",
+                label=row.name,
+            )
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.set_xlabel(_COSTS[cost])
+        ax.set_ylabel("1 - AUC")
+        ax.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+        set_title(ax, title)
+    return figure
+
+
+def _error(row: ComparisonRow) -> float:
+    spread = row.spreads["auc"]
+    error = row.errors["auc"] if math.isnan(spread) else spread
+    return float(np.nan_to_num(error))
