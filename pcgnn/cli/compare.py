@@ -145,7 +145,9 @@ def _parts(found: argparse.Namespace) -> tuple[ak.Array, ak.Array, ak.Array]:
         parts = [jets[np.sort(numbers)] for numbers in np.split(order, cuts)]
     if found.test_files is not None:
         parts[2] = read_jets(found.test_files, **options)
-    empty = [n for n, p in zip(("training", "validation", "test"), parts, strict=True) if not len(p)]
+    empty = [
+        n for n, p in zip(("training", "validation", "test"), parts, strict=True) if not len(p)
+    ]
     if empty:
         raise DataError(f"the {empty[0]} part is empty", remedy="check --split and --cut")
     return parts[0], parts[1], parts[2]

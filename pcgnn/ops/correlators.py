@@ -60,7 +60,7 @@ def energy_correlators(
     found = []
     for part in tables.split(values):
         step = max(_PAIRS_AT_ONCE // max(part.size(1), 1) ** 2, 1)
-        found += [_of_table(jets, beta) for jets in part.split(step)]
+        found += [_of_table(jets, beta) for jets in torch.split(part, step)]
     empty = values.new_zeros(0, 2)
     return tables.to_batch_order(torch.cat([empty, *found]))
 

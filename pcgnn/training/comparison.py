@@ -190,7 +190,7 @@ class _Run:
         try:
             record = json.loads(path.read_text())
             key = record["key"]
-            record["costs"]  # noqa: B018
+            record["costs"]
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(
                 "the result of an earlier training cannot be read",
@@ -307,5 +307,3 @@ def _with_epochs(recipe: Recipe, epochs: int) -> Recipe:
     return Recipe(
         given["model"], given["features"], given["arguments"], {**given["fit"], "epochs": epochs}
     )
-
-

@@ -102,7 +102,7 @@ def _step(task: Task) -> Callable[[Any], None]:
 
     def run(batch: Any) -> None:
         optimizer.zero_grad(set_to_none=True)
-        nn.functional.cross_entropy(task(batch), batch.y).backward()
+        torch.autograd.backward(nn.functional.cross_entropy(task(batch), batch.y))
         optimizer.step()
 
     return run

@@ -42,7 +42,8 @@ def make_prediction(probabilities: np.ndarray, clouds: Any, classes: tuple[str, 
     """
     return join_prediction(
         probabilities,
-        *(_column(clouds, name) for name in ("file", "entry")),
+        _column(clouds, "file"),
+        _column(clouds, "entry"),
         dict(clouds.provenance or {}),
         classes,
     )
