@@ -69,7 +69,10 @@ def _of_table(values: Tensor, beta: float) -> Tensor:
     """Correlators of jets in a padded table (J, W, 3) of z, y, phi; padding has z = 0."""
     z, y, azimuth = values.unbind(2)
     across = torch.remainder(azimuth[:, :, None] - azimuth[:, None, :] + torch.pi, 2 * torch.pi)
-    distance = torch.hypot(y[:, :, None] - y[:, None, :], across - torch.pi) ** beta
+    squared = (y[:, :, None] - y[:, None, :]).square() + (across - torch.pi).square()
+    # a root has no slope at 0, where a particle meets itself
+    apart = squared > 0
+    distance = torch.where(apart, torch.where(apart, squared, 1.0) ** (beta / 2), 0.0)
     weighted = z[:, :, None] * distance
     both = weighted * z[:, None, :]
     triples = both * torch.bmm(distance, weighted)

@@ -1,0 +1,185 @@
+"""Many taggers on the same jets: the same numbers as by hand, resumed, never mixed up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+import pytest
+
+import pcgnn
+from pcgnn.errors import ConfigError
+from pcgnn.training import Recipe, default_recipe, list_recipes, parse_recipes
+from pcgnn.training.costs import flops_per_graph, jets_per_second
+from pcgnn.training.task import ClassificationTask
+
+SHORT = {
+    "pfn": Recipe("pfn", fit={"epochs": 2, "batch_size": 64}, arguments={"phi": [16], "f": [16]}),
+    "rows": Recipe("dense", "high-level", fit={"epochs": 2, "batch_size": 64}),
+}
+
+
+@pytest.fixture(scope="module")
+def parts() -> tuple[ak.Array, ak.Array, ak.Array]:
+    jets = pcgnn.read_root(
+        pcgnn.datasets.bundled("toptag"), particles="part_*", event=["is_top"], entry_stop=900
+    )
+    return jets[:400], jets[400:600], jets[600:]
+
+
+def run(parts: tuple[ak.Array, ...], folder: Path, **options: object) -> pcgnn.metrics.Comparison:
+    given = {"directory": folder, "target": "is_top", "progress": False, **options}
+    taggers = given.pop("taggers", SHORT)
+    return pcgnn.compare(taggers, *parts, **given)
+
+
+def test_it_is_what_fit_predict_and_report_give(
+    parts: tuple[ak.Array, ...], tmp_path: Path
+) -> None:
+    found = run(parts, tmp_path / "a", taggers={"pfn": SHORT["pfn"]}, seeds=[3])
+    definition = pcgnn.FeatureDefinition.parse("particlenet")
+    definition = pcgnn.FeatureDefinition.from_dict(
+        {**definition.to_dict(), "jet_axis": "particles"}
+    )
+    train, val, test = (
+        pcgnn.ParticleClouds.from_awkward(p, features=definition, target="is_top") for p in parts
+    )
+    import torch
+
+    torch.manual_seed(3)
+    model = pcgnn.create_model("pfn", features=7, classes=2, phi=[16], f=[16])
+    result = pcgnn.fit(
+        model, train, val, epochs=2, batch_size=64, seed=3, progress=False,
+        directory=tmp_path / "b",
+    )  # fmt: skip
+    report = pcgnn.metrics.tagging_report(test.y, pcgnn.predict(result, test))
+    assert found.rows[0].values["auc"] == pytest.approx(report.auc.value, abs=1e-12)
+    assert found.rows[0].values["accuracy"] == report.accuracy.value
+
+
+def test_fractions_are_nested_and_finished_trainings_are_read(
+    parts: tuple[ak.Array, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(parts, tmp_path, fractions=[0.25, 0.5], seeds=[1, 2])
+    assert [(row.name, row.jets, len(row.runs)) for row in first.rows] == [
+        ("pfn", 100, 2), ("rows", 100, 2), ("pfn", 200, 2), ("rows", 200, 2),
+    ]  # fmt: skip
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("result.json")}
+    assert len(files) == 8
+
+    def never(*args: object, **options: object) -> None:
+        raise AssertionError("a finished training was trained again")
+
+    monkeypatch.setattr("pcgnn.training.comparison.fit", never)
+    again = run(parts, tmp_path, fractions=[0.25, 0.5], seeds=[1, 2])
+    assert again.to_dict() == first.to_dict()
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("result.json")} == files
+
+
+def test_an_interrupted_comparison_goes_on(
+    parts: tuple[ak.Array, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(parts, tmp_path / "whole")
+    real = pcgnn.training.comparison.fit
+
+    def dies(model: object, *args: object, **options: object) -> object:
+        if model.name == "dense":
+            raise KeyboardInterrupt
+        return real(model, *args, **options)
+
+    monkeypatch.setattr("pcgnn.training.comparison.fit", dies)
+    with pytest.raises(KeyboardInterrupt):
+        run(parts, tmp_path / "cut")
+    monkeypatch.undo()
+    again = run(parts, tmp_path / "cut")
+    for a, b in zip(again.rows, whole.rows, strict=True):
+        assert a.values == b.values
+
+
+def test_other_recipes_and_other_data_are_noticed(
+    parts: tuple[ak.Array, ...], tmp_path: Path
+) -> None:
+    taggers = {"pfn": SHORT["pfn"]}
+    run(parts, tmp_path, taggers=taggers)
+    with pytest.raises(ConfigError, match="another recipe"):
+        run(parts, tmp_path, taggers=taggers, epochs=1)
+    with pytest.raises(ConfigError, match="other data"):
+        run((parts[0], parts[1], parts[2][:-1]), tmp_path, taggers=taggers)
+    path = next(tmp_path.rglob("result.json"))
+    path.write_text(path.read_text()[:40])
+    with pytest.raises(ConfigError, match="cannot be read"):
+        run(parts, tmp_path, taggers=taggers)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"taggers": ["nonsense"]}, "no recipe"),
+        ({"taggers": {"../x": SHORT["pfn"]}}, "folder"),
+        ({"fractions": [0.0]}, "fractions"),
+        ({"fractions": [1.5]}, "fractions"),
+        ({"seeds": []}, "empty"),
+        ({"taggers": {"a": Recipe("pfn", arguments={"x": 1}, fit={"epochs": 1})}}, "argument"),
+    ],
+)
+def test_wrong_options_are_found_before_any_training(
+    parts: tuple[ak.Array, ...], tmp_path: Path, options: dict[str, object], match: str
+) -> None:
+    with pytest.raises(ConfigError, match=match):
+        run(parts, tmp_path / "new", **options)
+    assert not (tmp_path / "new").exists()
+
+
+def test_every_recipe_names_a_model_and_its_features() -> None:
+    for name in list_recipes():
+        recipe = default_recipe(name)
+        features = pcgnn.FeatureDefinition.parse(recipe.features)
+        if recipe.model != "trees":
+            assert recipe.model in pcgnn.list_models("classification")
+        assert len(features) > 0
+        assert parse_recipes({name: {}})[name] == recipe
+    assert parse_recipes({"x": {"model": "pfn", "fit": {"epochs": 2}}})["x"].fit["lr"] == 3e-3
+    with pytest.raises(ConfigError, match="no mapping"):
+        parse_recipes({"x": {"models": "pfn"}})
+    with pytest.raises(ConfigError, match="epochs"):
+        Recipe("pfn")
+
+
+def test_operations_are_those_of_the_matrix_products(parts: tuple[ak.Array, ...]) -> None:
+    clouds = pcgnn.ParticleClouds.from_awkward(parts[0], features="high-level", target="is_top")
+    count = len(clouds.features)
+    model = pcgnn.create_model("dense", features=count, widths=[30, 20])
+    task = ClassificationTask(model, features=clouds.features)
+    wanted = 2 * (count * 30 + 30 * 20 + 20 * 2)
+    assert flops_per_graph(task, clouds) == wanted
+
+
+def test_measuring_the_speed_leaves_the_weights(parts: tuple[ak.Array, ...]) -> None:
+    clouds = pcgnn.ParticleClouds.from_awkward(parts[0], features="particlenet", target="is_top")
+    model = pcgnn.create_model("particlenet-lite", features=7)
+    task = ClassificationTask(model, features=clouds.features)
+    before = {name: value.clone() for name, value in task.state_dict().items()}
+    training = jets_per_second(task, clouds, training=True, batch_size=32)
+    scoring = jets_per_second(task, clouds, training=False, batch_size=32)
+    assert np.isfinite([training, scoring]).all()
+    assert scoring > training > 0
+    after = task.state_dict()
+    assert all((after[name] == value).all() for name, value in before.items())
+
+
+def test_the_command_writes_table_and_figures(tmp_path: Path) -> None:
+    from pcgnn.cli import main
+
+    recipes = tmp_path / "recipes.yaml"
+    recipes.write_text("quick:\n  model: dense\n  fit: {epochs: 1}\n")
+    words = ["compare", "quick", "--recipes", str(recipes), "--output", str(tmp_path / "out")]
+    words += ["--fractions", "0.05", "0.1", "--no-progress"]
+    assert main(words) == 0
+    content = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert [row["training_jets"] for row in content["rows"]] == [303, 606]
+    assert content["test_jets"] == 4000
+    names = {path.name for path in (tmp_path / "out").glob("*")}
+    assert {"comparison.txt", "comparison.md", "roc.png", "auc_against_jets.png"} <= names
+    assert main([*words[:-1], "--epochs", "2", "--no-progress"]) == 2
