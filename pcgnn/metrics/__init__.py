@@ -5,6 +5,7 @@ Nothing here needs a model: numpy arrays, lists, torch tensors and predictions a
 
 from pcgnn.metrics.binned import BinnedEfficiency, efficiency_vs
 from pcgnn.metrics.binned_rejection import BinnedRejection, rejection_vs
+from pcgnn.metrics.combinations import CombinationTable
 from pcgnn.metrics.confusion import ConfusionMatrix
 from pcgnn.metrics.counting import efficiency_estimate, rejection_estimate
 from pcgnn.metrics.edge_summary import EdgeReport
@@ -36,6 +37,7 @@ __all__ = [
     "BinnedRejection",
     "BinnedResolution",
     "ClassReport",
+    "CombinationTable",
     "ConfusionMatrix",
     "EdgeReport",
     "Estimate",
