@@ -17,6 +17,7 @@ from pcgnn.nn.boost_features import VectorFeatures
 from pcgnn.nn.dense import dense_layers
 from pcgnn.nn.lorentz_boost import BoostMode, LorentzBoosts
 from pcgnn.nn.sequence import momentum_order
+from pcgnn.ops.centring import centre
 from pcgnn.ops.tables import ParticleTables
 
 __all__ = ["LBN"]
@@ -52,6 +53,8 @@ class LBN(CloudModel):
         mode: "pairs", "product" or "combinations", see :class:`pcgnn.nn.LorentzBoosts`.
         quantities: features of the boosted four-vectors, see :class:`pcgnn.nn.VectorFeatures`.
         compress: whether features in GeV pass through sign(v) ln(1 + abs(v)) before the batch norm.
+        centred: whether each jet is first rotated and boosted about and along the beam to azimuth
+            and rapidity 0, see :func:`pcgnn.ops.centring.centre`; not in the paper.
         hidden: widths of the dense layers.
         activation: of the dense layers, see :func:`pcgnn.nn.make_activation`.
         initialisation: of the dense layers, see :func:`pcgnn.nn.initialise`.
@@ -81,6 +84,7 @@ class LBN(CloudModel):
         mode: BoostMode = "pairs",
         quantities: Sequence[str] = ("E", "pt", "eta", "phi", "m", "pair_cos"),
         compress: bool = True,
+        centred: bool = True,
         hidden: Sequence[int] = (128, 64),
         activation: Activation = "relu",
         initialisation: Initialisation = "default",
@@ -102,12 +106,13 @@ class LBN(CloudModel):
             "mode": mode,
             "quantities": list(quantities),
             "compress": compress,
+            "centred": centred,
             "hidden": list(hidden),
             "activation": activation,
             "initialisation": initialisation,
             "dropout": dropout,
         }
-        self.remainder = remainder
+        self.remainder, self.centred = remainder, centred
         self.boosts = LorentzBoosts(
             ranks + int(remainder),
             combinations,
@@ -135,6 +140,8 @@ class LBN(CloudModel):
         """The combinations in their rest frames, shape (G, count, 4), in float64."""
         p4 = cloud.p4.double()
         order = momentum_order(p4, cloud.ptr, cloud.plan.total)
+        if self.centred:
+            p4 = centre(p4, cloud.ptr, cloud.plan.total)
         tables = ParticleTables.of(cloud.ptr, cloud.plan)
         parts = tables.split(tables.spread(p4.index_select(0, order)))
         if not parts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import torch
 from torch import Tensor, nn
 
@@ -84,7 +86,7 @@ class LorentzLayer(nn.Module):
             pt(nodes)[..., None],
             (nodes[..., 0] @ by_energy[0].t())[..., None],
         ]
-        distance = _squared_distances(nodes)
+        distance = cast(Tensor, _SquaredDistances.apply(nodes))  # type: ignore[no-untyped-call]
         if inside is not None:
             distance = distance * inside[:, None, :]
         if self.summed:
@@ -101,11 +103,23 @@ class LorentzLayer(nn.Module):
         return f"summed={self.summed}, minimised={self.minimised}"
 
 
-def _squared_distances(nodes: Tensor) -> Tensor:
-    """Squares of all differences, (graphs, width, width); exactly 0 of a node to itself."""
-    metric = nodes.new_full((4,), -1.0)
-    metric[:1].fill_(1.0)
-    product = (nodes * metric) @ nodes.transpose(1, 2)
-    square = product.diagonal(dim1=1, dim2=2)
-    away = 1 - torch.eye(nodes.size(1), dtype=nodes.dtype, device=nodes.device)
-    return (square[:, :, None] + square[:, None] - 2 * product) * away
+class _SquaredDistances(torch.autograd.Function):
+    """Squares of all differences; of products of vectors they would cancel."""
+
+    @staticmethod
+    def forward(ctx: Any, nodes: Tensor) -> Tensor:
+        ctx.save_for_backward(nodes)
+        total = (nodes[:, :, None, 0] - nodes[:, None, :, 0]).square_()
+        for axis in range(1, 4):
+            difference = nodes[:, :, None, axis] - nodes[:, None, :, axis]
+            total.addcmul_(difference, difference, value=-1)
+        return total
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        (nodes,) = cast(tuple[Tensor], ctx.saved_tensors)
+        both = grads[0] + grads[0].transpose(1, 2)
+        metric = nodes.new_full((4,), -2.0)
+        metric[:1].fill_(2.0)
+        return (both.sum(2)[..., None] * nodes - both @ nodes) * metric

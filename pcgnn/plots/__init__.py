@@ -5,6 +5,7 @@ The style is that of mplhep, applied to these figures alone. In a notebook a fig
 """
 
 from pcgnn.plots.binned import efficiency, rejection_vs_pt
+from pcgnn.plots.combinations import combinations
 from pcgnn.plots.confusion import confusion
 from pcgnn.plots.edge_curves import edge_curves
 from pcgnn.plots.edge_scores import edge_scores
@@ -23,6 +24,7 @@ from pcgnn.plots.track_efficiency import track_efficiency
 from pcgnn.plots.track_resolution import track_resolution
 
 __all__ = [
+    "combinations",
     "confusion",
     "edge_curves",
     "edge_scores",
