@@ -23,17 +23,17 @@ class CombinationTable:
     Attributes:
         model: name of the network.
         ranks: names of the rows: places in the order of falling transverse momentum.
-        kinds: weights by kind, such as "particle" and "rest frame", each of shape (ranks,
+        kinds: weights by kind, "combination" and perhaps "rest frame", each of shape (ranks,
             combinations); the absolute values of a combination add up to 1.
 
     Example:
-        >>> weights = {"particle": np.array([[3.0, 1.0], [1.0, 1.0]])}
+        >>> weights = {"combination": np.array([[3.0, 1.0], [1.0, 1.0]])}
         >>> print(CombinationTable.of("lbn", weights))
         lbn: shares in %, particles by falling pT
-        particle     1     2
-        --------------------
-        1         75.0  50.0
-        2         25.0  50.0
+        combination     1     2
+        -----------------------
+        1            75.0  50.0
+        2            25.0  50.0
     """
 
     model: str

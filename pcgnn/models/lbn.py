@@ -17,7 +17,6 @@ from pcgnn.nn.boost_features import VectorFeatures
 from pcgnn.nn.dense import dense_layers
 from pcgnn.nn.lorentz_boost import BoostMode, LorentzBoosts
 from pcgnn.nn.sequence import momentum_order
-from pcgnn.ops.centring import centre
 from pcgnn.ops.tables import ParticleTables
 
 __all__ = ["LBN"]
@@ -53,8 +52,6 @@ class LBN(CloudModel):
         mode: "pairs", "product" or "combinations", see :class:`pcgnn.nn.LorentzBoosts`.
         quantities: features of the boosted four-vectors, see :class:`pcgnn.nn.VectorFeatures`.
         compress: whether features in GeV pass through sign(v) ln(1 + abs(v)) before the batch norm.
-        centred: whether each jet is first rotated and boosted about and along the beam to azimuth
-            and rapidity 0, see :func:`pcgnn.ops.centring.centre`; not in the paper.
         hidden: widths of the dense layers.
         activation: of the dense layers, see :func:`pcgnn.nn.make_activation`.
         initialisation: of the dense layers, see :func:`pcgnn.nn.initialise`.
@@ -84,7 +81,6 @@ class LBN(CloudModel):
         mode: BoostMode = "pairs",
         quantities: Sequence[str] = ("E", "pt", "eta", "phi", "m", "pair_cos"),
         compress: bool = True,
-        centred: bool = True,
         hidden: Sequence[int] = (128, 64),
         activation: Activation = "relu",
         initialisation: Initialisation = "default",
@@ -106,13 +102,12 @@ class LBN(CloudModel):
             "mode": mode,
             "quantities": list(quantities),
             "compress": compress,
-            "centred": centred,
             "hidden": list(hidden),
             "activation": activation,
             "initialisation": initialisation,
             "dropout": dropout,
         }
-        self.remainder, self.centred = remainder, centred
+        self.remainder = remainder
         self.boosts = LorentzBoosts(
             ranks + int(remainder),
             combinations,
@@ -140,8 +135,6 @@ class LBN(CloudModel):
         """The combinations in their rest frames, shape (G, count, 4), in float64."""
         p4 = cloud.p4.double()
         order = momentum_order(p4, cloud.ptr, cloud.plan.total)
-        if self.centred:
-            p4 = centre(p4, cloud.ptr, cloud.plan.total)
         tables = ParticleTables.of(cloud.ptr, cloud.plan)
         parts = tables.split(tables.spread(p4.index_select(0, order)))
         if not parts:
@@ -150,7 +143,7 @@ class LBN(CloudModel):
 
     def combinations(self) -> CombinationTable:
         """The weights of particles and rest frames, see :func:`pcgnn.plots.combinations`."""
-        kinds = {"particle": self.boosts.particles}
+        kinds = {"combination": self.boosts.particles}
         if self.boosts.frames is not None:
             kinds["rest frame"] = self.boosts.frames
         return CombinationTable.of(

@@ -74,7 +74,7 @@ class LoLa(CloudModel):
 
     Example:
         >>> LoLa(7).num_parameters, LoLa(7, form="dense").num_parameters
-        (0, 0)
+        (49775, 60970)
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"p4"})

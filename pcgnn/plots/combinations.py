@@ -50,7 +50,7 @@ def combinations(table: CombinationTable, *, title: str | None = None) -> Figure
                 interpolation="nearest",
                 extent=(0.5, values.shape[1] + 0.5, len(values) + 0.5, 0.5),
             )
-            ax.set_xlabel("Number of the " + kind)
+            ax.set_xlabel(kind.capitalize())
             ax.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
             ax.xaxis.set_minor_locator(NullLocator())
             ax.tick_params(length=0)

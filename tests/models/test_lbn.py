@@ -53,9 +53,7 @@ def plain(model: LBN, data: list[Data]) -> Tensor:
 
 def test_logits_and_gradients_of_the_plain_formula() -> None:
     torch.manual_seed(3)
-    model = create_model(
-        "lbn", features=7, combinations=6, ranks=8, hidden=[10], centred=False
-    ).double()
+    model = create_model("lbn", features=7, combinations=6, ranks=8, hidden=[10]).double()
     assert isinstance(model, LBN)
     data = jets([9, 12, 30, 4, 9, 17, 2])
 
@@ -107,8 +105,8 @@ def test_further_particles_are_dropped_or_one_more_row() -> None:
     cut, rest = jets([6])[0], jets([7])[0]
     cut.p4 = jet.p4[hard[:6]]
     rest.p4 = torch.cat([cut.p4, jet.p4[hard[6:]].sum(0, keepdim=True)])
-    drop = create_model("lbn", features=7, ranks=6, centred=False).double().eval()
-    keep = create_model("lbn", features=7, ranks=6, remainder=True, centred=False).double().eval()
+    drop = create_model("lbn", features=7, ranks=6).double().eval()
+    keep = create_model("lbn", features=7, ranks=6, remainder=True).double().eval()
     table = torch.cat([cut.p4, rest.p4[6:]])[None]
     many = torch.cat([cut.p4, jet.p4[hard[6:]]])[None]
     torch.testing.assert_close(keep.boosts(many), keep.boosts(table), rtol=1e-9, atol=1e-9)
@@ -137,11 +135,14 @@ def test_combinations_show_the_weights() -> None:
     model = create_model("lbn", features=7, combinations=3, ranks=4, remainder=True)
     table = model.combinations()
     assert table.ranks == ("1", "2", "3", "4", "5+")
-    for kind, layer in (("particle", model.boosts.particles), ("rest frame", model.boosts.frames)):
+    for kind, layer in (
+        ("combination", model.boosts.particles),
+        ("rest frame", model.boosts.frames),
+    ):
         weights = np.abs(layer.weight.detach().double().numpy())
         np.testing.assert_allclose(table.kinds[kind], weights / weights.sum(0))
     alone = create_model("lbn", features=7, combinations=3, mode="combinations").combinations()
-    assert list(alone.kinds) == ["particle"]
+    assert list(alone.kinds) == ["combination"]
 
 
 @pytest.mark.parametrize(

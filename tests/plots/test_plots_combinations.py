@@ -11,14 +11,14 @@ RNG = np.random.default_rng(0)
 
 
 def test_shares_are_drawn_where_they_belong() -> None:
-    weights = {"particle": RNG.random((6, 3)), "rest frame": RNG.random((6, 4))}
+    weights = {"combination": RNG.random((6, 3)), "rest frame": RNG.random((6, 4))}
     table = CombinationTable.of("lbn", weights)
     left, right, bar = plots.combinations(table, title="LBN").axes
     for ax, (kind, values) in zip((left, right), table.kinds.items(), strict=True):
         (image,) = ax.images
         np.testing.assert_array_equal(np.asarray(image.get_array()), values)
         assert tuple(image.get_extent()) == (0.5, values.shape[1] + 0.5, 6.5, 0.5)
-        assert kind in ax.get_xlabel()
+        assert kind in ax.get_xlabel().lower()
         assert image.get_clim() == (0, max(v.max() for v in table.kinds.values()))
     assert "p_T" in left.get_ylabel()
     assert [text.get_text() for text in left.get_yticklabels()] == list(table.ranks)
