@@ -5,6 +5,7 @@ Nothing here needs a model: numpy arrays, lists, torch tensors and predictions a
 
 from pcgnn.metrics.binned import BinnedEfficiency, efficiency_vs
 from pcgnn.metrics.binned_rejection import BinnedRejection, rejection_vs
+from pcgnn.metrics.combinations import CombinationTable
 from pcgnn.metrics.comparison import Comparison, ComparisonRow, TrainedTagger
 from pcgnn.metrics.confusion import ConfusionMatrix
 from pcgnn.metrics.counting import efficiency_estimate, rejection_estimate
@@ -37,6 +38,7 @@ __all__ = [
     "BinnedRejection",
     "BinnedResolution",
     "ClassReport",
+    "CombinationTable",
     "Comparison",
     "ComparisonRow",
     "ConfusionMatrix",

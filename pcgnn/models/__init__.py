@@ -12,6 +12,8 @@ from pcgnn.models.hit_graph_model import EdgeModel, HitGraphModel, HitModel, Hit
 from pcgnn.models.hit_network import HitNetwork
 from pcgnn.models.interaction_network import InteractionNetwork, RecurrentInteractionNetwork
 from pcgnn.models.jet_interaction_network import JetInteractionNetwork
+from pcgnn.models.lbn import LBN
+from pcgnn.models.lola import LoLa
 from pcgnn.models.lorentznet import LorentzNet
 from pcgnn.models.lstm_tagger import LSTMTagger
 from pcgnn.models.particle_transformer import ParticleTransformer
@@ -26,6 +28,7 @@ from pcgnn.models.registry import (
 )
 
 __all__ = [
+    "LBN",
     "Cloud",
     "CloudModel",
     "CondensationNetwork",
@@ -43,6 +46,7 @@ __all__ = [
     "InteractionNetwork",
     "JetInteractionNetwork",
     "LSTMTagger",
+    "LoLa",
     "LorentzNet",
     "Model",
     "ParticleFlowNetwork",

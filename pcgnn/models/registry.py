@@ -48,6 +48,8 @@ MODELS: dict[str, ModelEntry] = {
     "recurrent-interaction-network": ModelEntry(
         "pcgnn.models.interaction_network", "RecurrentInteractionNetwork", {}
     ),
+    "lbn": ModelEntry("pcgnn.models.lbn", "LBN", {}),
+    "lola": ModelEntry("pcgnn.models.lola", "LoLa", {}),
     "lorentznet": ModelEntry("pcgnn.models.lorentznet", "LorentzNet", {}),
     "particle-transformer": ModelEntry(
         "pcgnn.models.particle_transformer", "ParticleTransformer", {}

@@ -147,22 +147,27 @@ def from_pt_eta_phi_mass(pt: Tensor, eta: Tensor, phi: Tensor, mass: Tensor) -> 
     return torch.stack([energy, px, py, pz], -1)
 
 
-def boost_to_rest_frame(p4: Tensor, frame: Tensor) -> Tensor:
+def boost_to_rest_frame(p4: Tensor, frame: Tensor, *, least_mass: float = 1e-6) -> Tensor:
     r"""Express four-vectors in the rest frame of another.
 
     With the frame :math:`(E_f, \vec p_f)` of mass m:
     :math:`E' = (E E_f - \vec p \cdot \vec p_f) / m`,
     :math:`\vec p' = \vec p - \vec p_f\, (E + E') / (E_f + m)`.
-    A frame without mass has no rest frame; its mass is taken as at least 1e-6 of its energy, which
-    gives a large but finite boost.
+    A frame without mass has no rest frame; its mass is taken as at least a share of its energy,
+    which gives a large but finite boost. A frame of zeros leaves the four-vectors as they are.
 
     Args:
         p4: four-vectors in GeV.
         frame: four-vectors of the frames, broadcast against them.
+        least_mass: that share; gamma is at most its inverse.
 
     **Shapes:** (..., 4), (..., 4) -> (..., 4).
     """
-    m = torch.maximum(mass(_four(frame)), 1e-6 * frame[..., 0].abs())
+    nothing = (_four(frame) == 0).all(-1, keepdim=True)
+    at_rest = torch.zeros_like(frame)
+    at_rest[..., 0].fill_(1.0)
+    frame = torch.where(nothing, at_rest, frame)
+    m = torch.maximum(mass(frame), least_mass * frame[..., 0].abs())
     m = m.clamp(min=torch.finfo(frame.dtype).tiny)[..., None]
     energy = minkowski_dot(p4, frame)[..., None] / m
     share = (p4[..., :1] + energy) / (frame[..., :1] + m)

@@ -5,6 +5,7 @@ The style is that of mplhep, applied to these figures alone. In a notebook a fig
 """
 
 from pcgnn.plots.binned import efficiency, rejection_vs_pt
+from pcgnn.plots.combinations import combinations
 from pcgnn.plots.comparison import auc_against_cost, auc_against_jets, compared_rocs
 from pcgnn.plots.confusion import confusion
 from pcgnn.plots.edge_curves import edge_curves
@@ -26,6 +27,7 @@ from pcgnn.plots.track_resolution import track_resolution
 __all__ = [
     "auc_against_cost",
     "auc_against_jets",
+    "combinations",
     "compared_rocs",
     "confusion",
     "edge_curves",

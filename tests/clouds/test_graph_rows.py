@@ -45,7 +45,7 @@ def test_values_are_the_plain_formulas(jets: ak.Array) -> None:
     assert clouds.x.shape == (300, 5)
     assert clouds.sizes.tolist() == [1] * 300
     fields = {
-        name: ak.values_astype(jets.particles[name], "float64") for name in "px py pz E".split()
+        name: ak.values_astype(jets.particles[name], "float64") for name in ["px", "py", "pz", "E"]
     }
     particles = ak.zip(fields, with_name="Momentum4D", behavior=jets.behavior)
     total = ak.sum(particles, axis=1)
