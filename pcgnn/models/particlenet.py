@@ -13,7 +13,7 @@ from pcgnn.models.base import Cloud, CloudModel
 from pcgnn.nn.batch_norm import batch_norm
 from pcgnn.nn.edge_conv import EdgeConv, Shortcut
 from pcgnn.nn.edges import EdgeReduction
-from pcgnn.ops.segments import segment_reduce
+from pcgnn.nn.readout import Pooling, Readout
 
 __all__ = ["ParticleNet"]
 
@@ -41,6 +41,7 @@ class ParticleNet(CloudModel):
         fusion: width of a dense layer over the outputs of all blocks; None, as published for top
             tagging: only the last block goes on.
         input_norm: whether the features go through a batch norm first.
+        readout: "mean" as published, "sum", "max", "min", "std", "attention" or several of them.
 
     **Shapes:** x (N, features), pos (N, D) -> (G, classes) logits.
 
@@ -70,6 +71,7 @@ class ParticleNet(CloudModel):
         ghost_edges: bool = False,
         fusion: int | None = None,
         input_norm: bool = True,
+        readout: Pooling | Sequence[Pooling] = "mean",
     ) -> None:
         super().__init__()
         if features < 1 or classes < 1:
@@ -86,6 +88,7 @@ class ParticleNet(CloudModel):
             "ghost_edges": ghost_edges,
             "fusion": fusion,
             "input_norm": input_norm,
+            "readout": readout if isinstance(readout, str) else list(readout),
         }
         self.input_norm = nn.BatchNorm1d(features) if input_norm else None
         self.blocks = nn.ModuleList()
@@ -103,6 +106,8 @@ class ParticleNet(CloudModel):
             self.fusion = nn.Linear(sum(w[-1] for _, w in blocks), fusion, bias=False)
             self.fusion_norm = nn.BatchNorm1d(fusion)
             width = fusion
+        self.readout = Readout(width, readout)
+        width = self.readout.out_features
         layers: list[nn.Module] = []
         for hidden, dropout in classifier:
             layers += [nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout)]
@@ -119,5 +124,5 @@ class ParticleNet(CloudModel):
             outputs.append(x)
         if self.fusion is not None and self.fusion_norm is not None:
             x = batch_norm(self.fusion(torch.cat(outputs, 1)), self.fusion_norm).relu()
-        logits: Tensor = self.classifier(segment_reduce(x, cloud.ptr, "mean", plan=cloud.plan))
+        logits: Tensor = self.classifier(self.readout(x, cloud.ptr, cloud.plan))
         return logits

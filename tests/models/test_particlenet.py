@@ -125,3 +125,22 @@ def test_impossible_arguments_are_refused() -> None:
         ParticleNet(7, blocks=[])
     with pytest.raises(ConfigError, match="features and classes"):
         ParticleNet(0)
+
+
+def test_readouts_pool_the_particles_of_the_last_block() -> None:
+    torch.manual_seed(0)
+    plain = create_model("particlenet-lite", features=7, classifier=[]).double().eval()
+    sums = (
+        create_model("particlenet-lite", features=7, classifier=[], readout="sum").double().eval()
+    )
+    sums.load_state_dict(plain.state_dict())
+    sizes = [12, 30, 9]
+    batch = collate(jets(sizes))
+    bias = plain.classifier[0].bias
+    with torch.no_grad():
+        mean, total = plain(batch) - bias, sums(batch) - bias
+    torch.testing.assert_close(total, mean * torch.tensor(sizes)[:, None])
+    several = create_model("particlenet-lite", features=7, readout=["max", "attention"])
+    assert several.num_parameters == LITE + 64 * 128 + 64 + 1
+    with pytest.raises(ConfigError, match="pooling"):
+        create_model("particlenet-lite", features=7, readout="median")
