@@ -72,7 +72,7 @@ def predict(words: Sequence[str]) -> int:
     if task.kind in KINDS:
         predict_hits(task, checkpoint, files, found)
         return 0
-    if task.kind != "classification":
+    if task.kind not in ("classification", "multi-label"):
         raise ConfigError(
             f"the checkpoint is of a model for {task.kind} of hit graphs",
             file=checkpoint,

@@ -206,7 +206,9 @@ class ParticleClouds(CloudColumns):
         Args:
             jets: records with a ``particles`` field and event columns.
             features: name of a definition, a :class:`FeatureDefinition`, or a list of expressions.
-            target: event or particle column, expression over them, or a list of one-hot columns.
+            target: event or particle column, expression over them, a list of one-hot columns, or a
+                mapping from names of labels, of which any number may be 1, to columns or
+                expressions.
             weight: event column or expression over event columns.
             max_particles: keep the leading ones by pT (equal pT: the earlier one).
             columns: event or particle columns to keep; by default every numeric event column.

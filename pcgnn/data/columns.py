@@ -96,6 +96,12 @@ class CloudColumns:
         return self._features
 
     @property
+    def multi_label(self) -> bool:
+        """Whether ``y`` has a column of 0 and 1 for each of the classes, (G, L)."""
+        y = self.y
+        return bool(self.classes) and y is not None and y.dim() == 2 and not y.is_floating_point()
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes; empty if there are none."""
         return self._classes

@@ -35,7 +35,7 @@ class CloudOptions:
     """How records become clouds; see :meth:`pcgnn.data.ParticleClouds.from_awkward`."""
 
     features: Any = "particlenet"
-    target: str | Sequence[str] | None = None
+    target: str | Sequence[str] | Mapping[str, str] | None = None
     weight: str | None = None
     max_particles: int | None = None
     columns: Sequence[str] | None = None
@@ -73,7 +73,11 @@ class CloudOptions:
             )
 
 
-def _plain(names: str | Sequence[str] | None) -> str | list[str] | None:
+def _plain(
+    names: str | Sequence[str] | Mapping[str, str] | None,
+) -> str | list[str] | dict[str, str] | None:
+    if isinstance(names, Mapping):
+        return {str(name): str(text) for name, text in names.items()}
     return names if names is None or isinstance(names, str) else [str(name) for name in names]
 
 
@@ -229,11 +233,10 @@ def _owned(array: np.ndarray) -> np.ndarray:
 def _provenance(
     source: Mapping[str, Any], definition: FeatureDefinition, options: CloudOptions
 ) -> dict[str, Any]:
-    target = options.target
     return {
         **source,
         "jet_axis": definition.jet_axis,
-        "target": target if target is None or isinstance(target, str) else list(target),
+        "target": _plain(options.target),
         "weight": options.weight,
         "max_particles": options.max_particles,
     }

@@ -59,6 +59,10 @@ def _line(name: str, tensor: Tensor, note: str) -> str:
 
 def _targets(clouds: ParticleClouds, y: Tensor) -> str:
     values = y.numpy()
+    if clouds.multi_label:
+        shares = 100 * values.mean(axis=0)
+        named = zip(clouds.classes, shares, strict=True)
+        return "labels: " + ", ".join(f"{name} {share:.1f}%" for name, share in named)
     if values.ndim != 1 or values.dtype.kind == "f" or not values.size:
         return "regression" if values.dtype.kind == "f" else ""
     numbers, counts = np.unique(values.astype(np.int64), return_counts=True)

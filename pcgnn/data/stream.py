@@ -109,7 +109,7 @@ class CloudStream:
         entry_start: int | None = None,
         entry_stop: int | None = None,
         features: Any = "particlenet",
-        target: str | Sequence[str] | None = None,
+        target: str | Sequence[str] | Mapping[str, str] | None = None,
         weight: str | None = None,
         max_particles: int | None = None,
         columns: Sequence[str] | None = None,
@@ -174,6 +174,11 @@ class CloudStream:
     def features(self) -> FeatureDefinition | None:
         """How x and pos are made, settled on the first entries."""
         return self._peek().features
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether each graph has several labels of 0 and 1."""
+        return self._peek().multi_label
 
     @property
     def classes(self) -> tuple[str, ...]:

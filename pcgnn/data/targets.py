@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +25,7 @@ class Target(NamedTuple):
 
 
 def make_target(
-    target: str | Sequence[str],
+    target: str | Sequence[str] | Mapping[str, str],
     records: FlatRecords,
     classes: Sequence[str] | None,
     jet_axis: str,
@@ -37,7 +37,8 @@ def make_target(
 
     Args:
         target: an event or particle column or an expression; or a list of event columns of which
-            exactly one is 1 for each jet (one-hot labels).
+            exactly one is 1 for each jet (one-hot labels); or a mapping from names to columns or
+            expressions, of which any number is 1 (labels that do not exclude each other).
         records: the flat columns.
         classes: names of the classes; they fix how many there are.
         jet_axis: "columns" or "particles", for expressions.
@@ -46,6 +47,8 @@ def make_target(
         DataError: the column is missing, a label is no class or no whole number, or not exactly
             one of the one-hot columns is set; with graph and entry.
     """
+    if isinstance(target, Mapping):
+        return _labels(target, records, classes, jet_axis)
     if not isinstance(target, str):
         return _one_hot(list(target), records, classes)
     values, level = column_or_expression(target, records, jet_axis)
@@ -106,6 +109,9 @@ def check_classes(y: Tensor, classes: Sequence[str], level: str, places: Places)
     **Shapes:** y (G, ...) or (N, ...)
     """
     values = y.numpy()
+    if classes and values.ndim == 2 and values.dtype.kind in "biu":
+        _check_labels(values, classes, places)
+        return
     if values.dtype.kind == "f" or values.ndim != 1:
         if classes and values.ndim == 1:
             raise DataError(
@@ -127,6 +133,25 @@ def check_classes(y: Tensor, classes: Sequence[str], level: str, places: Places)
             graph=graph,
             branch="y",
             remedy="name all classes, drop these entries with cut=, or map labels in derived=",
+        )
+
+
+def _check_labels(values: np.ndarray, classes: Sequence[str], places: Places) -> None:
+    """Labels that do not exclude each other: a column of 0 and 1 for each name."""
+    if values.shape[1] != len(classes):
+        raise DataError(
+            f"y has {values.shape[1]} columns for the labels {tuple(classes)}",
+            branch="y",
+            remedy="give one column of 0 and 1 per label",
+        )
+    bad = ((values != 0) & (values != 1)).any(axis=1)
+    if bad.any():
+        graph = int(np.argmax(bad))
+        raise places.error(
+            f"labels {values[graph].tolist()} are not 0 or 1",
+            graph=graph,
+            branch="y",
+            remedy="give the labels as conditions",
         )
 
 
@@ -158,6 +183,34 @@ def _one_hot(columns: list[str], records: FlatRecords, classes: Sequence[str] | 
         problem = f"has {len(chosen)} of the one-hot labels set ({', '.join(chosen) or 'none'})"
         raise _error(records, graph, columns[0], problem)
     return Target(table.argmax(axis=1).astype(np.int64), GRAPH, names)
+
+
+def _labels(
+    columns: Mapping[str, str],
+    records: FlatRecords,
+    classes: Sequence[str] | None,
+    jet_axis: str,
+) -> Target:
+    """One column of 0 and 1 per label."""
+    if len(columns) < 2 or classes is not None:
+        raise DataError(
+            f"labels need two or more columns and bring their names, got {dict(columns)}"
+            + ("" if classes is None else f" and classes {list(classes)}"),
+            remedy="a single label is a class: target=COLUMN",
+        )
+    parts = []
+    for name, text in columns.items():
+        values, level = column_or_expression(text, records, jet_axis)
+        if level != GRAPH or values.ndim != 1:
+            raise DataError(f"the label {name} = {text} has not one value per jet", branch=text)
+        wrong = (values != 0) & (values != 1)
+        if wrong.any():
+            graph = int(np.argmax(wrong))
+            raise _error(
+                records, graph, text, f"has the label {name} = {values[graph]}, not 0 or 1"
+            )
+        parts.append(values.astype(np.int64))
+    return Target(np.stack(parts, axis=1), GRAPH, tuple(str(name) for name in columns))
 
 
 def _graph(row: int, level: str, records: FlatRecords) -> int:

@@ -28,6 +28,8 @@ class Prediction:
         tree: the tree inside the files, None for formats without one.
         classes: names of the classes, in the order of the columns; for two classes background
             comes first.
+        multi_label: whether the columns are probabilities of labels that do not exclude each
+            other; their sum then means nothing.
 
     Shapes:
         - probabilities (G, C), file (G,) int32, entry (G,) int64
@@ -49,6 +51,7 @@ class Prediction:
     files: tuple[str, ...]
     tree: str | None
     classes: tuple[str, ...]
+    multi_label: bool = False
 
     def __post_init__(self) -> None:
         probabilities = np.asarray(self.probabilities)
@@ -82,8 +85,11 @@ class Prediction:
             )
         if self.entry.min() < 0:
             raise DataError(f"negative entry number {self.entry.min()}")
-        sums = self.probabilities.sum(axis=1, dtype=np.float64)
-        bad = ~(np.abs(sums - 1) <= _SUM_TOLERANCE)  # also true for NaN
+        if self.multi_label:
+            bad = ~(self.probabilities <= 1).all(axis=1)  # also true for NaN
+        else:
+            sums = self.probabilities.sum(axis=1, dtype=np.float64)
+            bad = ~(np.abs(sums - 1) <= _SUM_TOLERANCE)
         bad |= (self.probabilities < 0).any(axis=1)
         if bad.any():
             row = int(np.argmax(bad))
@@ -103,7 +109,7 @@ class Prediction:
         Raises:
             ConfigError: if there are not exactly two classes.
         """
-        if len(self.classes) != 2:
+        if len(self.classes) != 2 or self.multi_label:
             raise ConfigError(
                 f"there is no single signal score among {len(self.classes)} classes",
                 remedy="take the column of the class you mean from .probabilities",

@@ -13,6 +13,7 @@ from pcgnn.metrics.edge_summary import EdgeReport
 from pcgnn.metrics.edges import edge_report
 from pcgnn.metrics.estimate import Estimate
 from pcgnn.metrics.intervals import clopper_pearson, efficiency_interval, kish_n_eff
+from pcgnn.metrics.labels import label_reports
 from pcgnn.metrics.report import ClassReport, TaggingReport
 from pcgnn.metrics.roc import RocCurve
 from pcgnn.metrics.symmetry import SymmetryAudit, SymmetryRow
@@ -60,6 +61,7 @@ __all__ = [
     "efficiency_interval",
     "efficiency_vs",
     "kish_n_eff",
+    "label_reports",
     "loss_ledger",
     "rejection_estimate",
     "rejection_vs",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pcgnn.errors import DataError
+from pcgnn.errors import ConfigError, DataError
 
 __all__ = ["Sample", "clean_sample", "numeric", "weights"]
 
@@ -168,6 +168,11 @@ def clean_sample(y: Any, score: Any, weight: Any, classes: Sequence[str] | None)
     labels = _labels(y)
     named = None
     if hasattr(score, "probabilities"):
+        if getattr(score, "multi_label", False):
+            raise ConfigError(
+                "the prediction is of labels that do not exclude each other",
+                remedy="use label_reports, one report per label",
+            )
         named = getattr(score, "classes", None)
         score = score.probabilities
     array = _scores(score)

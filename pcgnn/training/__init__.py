@@ -9,6 +9,7 @@ from pcgnn.training.element_tasks import EdgeClassificationTask, HitClassificati
 from pcgnn.training.event_tasks import CondensationTask, EmbeddingTask
 from pcgnn.training.fitting import FitResult, fit
 from pcgnn.training.hit_data import HitData
+from pcgnn.training.multi_label_task import MultiLabelTask
 from pcgnn.training.optimizers import create_optimizer, list_optimizers
 from pcgnn.training.predicting import predict
 from pcgnn.training.recipes import Recipe, default_recipe, list_recipes, parse_recipes
@@ -33,6 +34,7 @@ __all__ = [
     "HitClassificationTask",
     "HitData",
     "LoadedDataModule",
+    "MultiLabelTask",
     "Recipe",
     "RunOptions",
     "Task",

@@ -189,7 +189,7 @@ def fit(
     if task is None:
         if model is None:
             raise ConfigError("neither a model nor a task is given")
-        task = task_of(model)(
+        task = task_of(model, train)(
             model,
             features=first_attribute("features", train),
             classes=first_attribute("classes", train),

@@ -18,10 +18,14 @@ from pcgnn.tracking.scores import GraphScores
 from pcgnn.training.base_task import Task
 from pcgnn.training.checkpoint import load_checkpoint
 from pcgnn.training.fitting import FitResult, resolve_device
+from pcgnn.training.multi_label_task import MultiLabelTask
 from pcgnn.training.prediction_parts import check_inputs, join_prediction, make_prediction
+from pcgnn.training.task import ClassificationTask
 from pcgnn.training.trees import BoostedTrees
 
 __all__ = ["load_source", "predict"]
+
+_OF_GRAPHS = (ClassificationTask.kind, MultiLabelTask.kind)
 
 
 @overload
@@ -80,7 +84,7 @@ def predict(
     task = load_source(source)
     if isinstance(data, HitGraphs):
         return _score_graphs(task, data, resolve_device(device))
-    if task.kind != "classification":
+    if task.kind not in _OF_GRAPHS:
         raise ConfigError(
             f"a task on {task.kind} scores hit graphs, not a {type(data).__name__}",
             remedy="make them with pcgnn.tracking.build_graphs",
@@ -98,12 +102,21 @@ def predict(
     finally:
         task.to(home).train(was_training)
     if clouds is not None:
-        return make_prediction(probabilities, clouds, tuple(task.classes))
+        return make_prediction(
+            probabilities, clouds, tuple(task.classes), task.kind == MultiLabelTask.kind
+        )
     if hasattr(data, "set_epoch") and file is not None and entry is not None:
         order = np.lexsort((entry, file))
         probabilities, file, entry = probabilities[order], file[order], entry[order]
     provenance = dict(getattr(data, "provenance", None) or {})
-    return join_prediction(probabilities, file, entry, provenance, tuple(task.classes))
+    return join_prediction(
+        probabilities,
+        file,
+        entry,
+        provenance,
+        tuple(task.classes),
+        task.kind == MultiLabelTask.kind,
+    )
 
 
 def load_source(source: Any) -> Task:
@@ -126,7 +139,7 @@ def load_source(source: Any) -> Task:
 
 def _score_graphs(task: Task, graphs: HitGraphs, device: torch.device) -> GraphScores:
     """Scores of hit graphs, one graph at a time."""
-    if task.kind == "classification":
+    if task.kind in _OF_GRAPHS:
         raise ConfigError(
             "the task classifies whole graphs", remedy="train a model for edges on hit graphs"
         )
@@ -180,7 +193,7 @@ def _run(
         for batch in batches:
             logits = task(batch.to(device))
             wide = logits if logits.dtype == torch.float64 else logits.float()
-            scores.append(wide.softmax(dim=1))
+            scores.append(task.probabilities(wide))
             for name, parts in places.items():
                 value = getattr(batch, name, None)
                 if isinstance(value, Tensor):

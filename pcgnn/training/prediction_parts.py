@@ -32,7 +32,9 @@ def check_inputs(features: Any, data: Any) -> None:
         )
 
 
-def make_prediction(probabilities: np.ndarray, clouds: Any, classes: tuple[str, ...]) -> Prediction:
+def make_prediction(
+    probabilities: np.ndarray, clouds: Any, classes: tuple[str, ...], multi_label: bool = False
+) -> Prediction:
     """Scores of clouds in their order.
 
     Raises:
@@ -46,6 +48,7 @@ def make_prediction(probabilities: np.ndarray, clouds: Any, classes: tuple[str, 
         _column(clouds, "entry"),
         dict(clouds.provenance or {}),
         classes,
+        multi_label,
     )
 
 
@@ -55,6 +58,7 @@ def join_prediction(
     entry: np.ndarray | None,
     provenance: dict[str, Any],
     classes: tuple[str, ...],
+    multi_label: bool = False,
 ) -> Prediction:
     """Scores with the file and entry of each row, from 0 where they are not known.
 
@@ -78,6 +82,7 @@ def join_prediction(
         files=tuple(provenance.get("files") or ("memory",)),
         tree=provenance.get("tree"),
         classes=classes,
+        multi_label=multi_label,
     )
 
 

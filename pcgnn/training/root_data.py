@@ -66,7 +66,8 @@ class FileData(CloudData):
         cut: selection expression.
         derived: name -> expression of additional columns.
         features: name of a feature definition, or a plain dictionary of one.
-        target: column with the class.
+        target: column with the class; a list of one-hot columns; or a mapping from names of labels,
+            of which any number may be 1, to columns or expressions.
         weight: column with the weight.
         classes: names of the classes.
         max_particles: keep this many leading particles.
@@ -97,7 +98,7 @@ class FileData(CloudData):
         cut: str | None = None,
         derived: dict[str, str] | None = None,
         features: str | dict[str, Any] = "particlenet",
-        target: str | None = None,
+        target: str | list[str] | dict[str, str] | None = None,
         weight: str | None = None,
         classes: list[str] | None = None,
         max_particles: int | None = None,

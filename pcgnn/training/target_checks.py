@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
+
 from pcgnn.errors import DataError
 from pcgnn.training.base_task import Task
 from pcgnn.training.datamodule import first_attribute
+from pcgnn.training.multi_label_task import labels_of
 from pcgnn.training.task_inputs import target_of
 
 __all__ = ["check_targets"]
@@ -18,13 +21,17 @@ def check_targets(task: Task, data: Any) -> None:
     Raises:
         DataError: there are none, they are no classes, or the task has fewer classes.
     """
-    if task.kind != "classification" or data is None:
+    if task.kind not in ("classification", "multi-label") or data is None:
         return
     clouds = getattr(data, "clouds", data)
     if not hasattr(clouds, "batch") or not hasattr(clouds, "sizes"):
         return
-    target = target_of(clouds)
     classes = len(task.classes)
+    if task.kind == "multi-label":
+        outputs = getattr(task.network, "config", {}).get("classes", classes)
+        _check_labels(labels_of(clouds), outputs)
+        return
+    target = target_of(clouds)
     low, high = int(target.min()), int(target.max())
     if low < 0 or high >= classes:
         names: Any = first_attribute("classes", data) or ()
@@ -34,3 +41,13 @@ def check_targets(task: Task, data: Any) -> None:
             branch=task.target,
             remedy=f"create the model with classes={high + 1}, or choose another target",
         )
+
+
+def _check_labels(labels: Tensor, classes: int) -> None:
+    if labels.shape[1] != classes:
+        raise DataError(
+            f"the graphs have {labels.shape[1]} labels, the model {classes} outputs",
+            remedy=f"create the model with classes={labels.shape[1]}",
+        )
+    if int(labels.min()) < 0 or int(labels.max()) > 1:
+        raise DataError("labels must be 0 or 1", remedy="give the columns as conditions")

@@ -6,8 +6,10 @@ from typing import Any
 
 from pcgnn.errors import CheckpointError
 from pcgnn.training.base_task import Task
+from pcgnn.training.datamodule import first_attribute
 from pcgnn.training.element_tasks import EdgeClassificationTask, HitClassificationTask
 from pcgnn.training.event_tasks import CondensationTask, EmbeddingTask
+from pcgnn.training.multi_label_task import MultiLabelTask
 from pcgnn.training.task import ClassificationTask
 
 __all__ = ["task_class", "task_of"]
@@ -20,6 +22,7 @@ TASKS: dict[str, type[Task]] = {
         EdgeClassificationTask,
         EmbeddingTask,
         HitClassificationTask,
+        MultiLabelTask,
     )
 }
 
@@ -37,6 +40,14 @@ def task_class(kind: str) -> type[Task]:
     return TASKS[kind]
 
 
-def task_of(network: Any) -> type[Task]:
-    """The task a network is made for; classification of graphs where it does not say."""
-    return task_class(getattr(network, "task", ClassificationTask.kind))
+def task_of(network: Any, data: Any = None) -> type[Task]:
+    """The task a network is made for; classification of graphs where it does not say.
+
+    Args:
+        network: the network.
+        data: training data; clouds with several labels per graph make it a task on labels.
+    """
+    kind = getattr(network, "task", ClassificationTask.kind)
+    if kind == ClassificationTask.kind and first_attribute("multi_label", data):
+        return MultiLabelTask
+    return task_class(kind)

@@ -53,7 +53,11 @@ def epoch_line(
 
 
 def _unit(module: LightningModule) -> str:
-    return "jets" if getattr(module, "kind", "classification") == "classification" else "events"
+    return (
+        "jets"
+        if getattr(module, "kind", "classification") in ("classification", "multi-label")
+        else "events"
+    )
 
 
 class EpochProgress(ProgressBar):
