@@ -110,16 +110,17 @@ def test_reads_into_clouds(made: JetSimulation) -> None:
 def test_processes_change_nothing_and_the_seed_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jets, "_JETS_PER_RANGE", 8)
+    monkeypatch.setattr(jets, "_JETS_PER_RANGE", 7)
+    options = {"classes": ("qcd", "b"), "progress": False}
     made = [
-        simulate_jets(tmp_path / f"{i}.root", 20, seed=seed, processes=n, progress=False)
+        simulate_jets(tmp_path / f"{i}.root", 14, seed=seed, processes=n, **options)
         for i, (seed, n) in enumerate(((1, 1), (1, 2), (2, 1)))
     ]
     first, shared, other = (arrays(one.path) for one in made)
     assert same(first, shared)
     assert made[0].collisions == made[1].collisions
     assert not set(ak.to_numpy(first.jet_pt)) & set(ak.to_numpy(other.jet_pt))
-    assert len(set(ak.to_numpy(first.jet_pt))) == 20  # no range repeats another
+    assert len(set(ak.to_numpy(first.jet_pt))) == 14  # no range repeats another
 
 
 def test_pile_up_is_seen_and_flagged(tmp_path: Path) -> None:
@@ -160,7 +161,7 @@ def test_multiple_interactions_add_particles(tmp_path: Path) -> None:
     for on in (False, True):
         path = tmp_path / f"{on}.root"
         simulate_jets(
-            path, 60, classes=("qcd",), preset="tower", multiple_interactions=on, progress=False
+            path, 40, classes=("qcd",), preset="tower", multiple_interactions=on, progress=False
         )
         means.append(float(ak.mean(ak.num(arrays(path).part_px))))
     assert means[1] > means[0] + 2
