@@ -63,6 +63,15 @@ class Dataset:
 _ZENODO = "https://zenodo.org/records/2603256/files"
 
 _DATASETS = {
+    "jets-pf": Dataset(
+        name="jets-pf",
+        description="Particle-flow jets of top quarks, b quarks, light quarks and gluons, and QCD, "
+        "550-650 GeV, with charges, identities and impact parameters",
+        licence="BSD-3-Clause",
+        citation="simulated with pcgnn: Pythia 8.317, FastJet 3.5 (arXiv:2203.11601, 1111.6097)",
+        sample="jets_pf.root",
+        files=(),
+    ),
     "toptag": Dataset(
         name="toptag",
         description="Top Quark Tagging Reference Dataset: top against QCD jets, 550-650 GeV",
@@ -93,7 +102,7 @@ def list_datasets() -> list[str]:
 
     Example:
         >>> list_datasets()
-        ['toptag', 'tracks']
+        ['jets-pf', 'toptag', 'tracks']
     """
     return sorted(_DATASETS)
 

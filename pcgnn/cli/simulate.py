@@ -164,32 +164,116 @@ def _toy_tracks(words: Sequence[str]) -> int:
     return 0
 
 
+def _jets(words: Sequence[str]) -> int:
+    """``pcgnn simulate jets OUTPUT``."""
+    parser = Parser(
+        "simulate jets",
+        "Simulate jets of known origin at 14 TeV (Pythia 8) in a parametrised detector: tracks "
+        "with impact parameters and calorimeter cells, clustered with anti-kT (FastJet). Needs the "
+        "extra: pip install 'pcgnn[simulation]'.",
+    )
+    _add_output(parser)
+    parser.add_argument(
+        "--jets", type=int, required=True, metavar="N", help="number of jets, all classes together"
+    )
+    parser.add_argument(
+        "--classes", default="top,qcd", metavar="NAMES",
+        help="some of top, qcd, b, light, in equal numbers and shuffled [%(default)s]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--preset", default="pf", metavar="NAME",
+        help="detector. pf: fine cells; tower: cells of 0.1 x 10 degrees [%(default)s]",
+    )  # fmt: skip
+    _add_random(parser, pile_up=0.0)
+    parser.add_argument(
+        "--processes", type=int, default=1, metavar="N", help="processes [%(default)s]"
+    )
+    parser.add_argument(
+        "--pt-min", type=float, default=550.0, metavar="GEV",
+        help="lowest pT of the jets, GeV [%(default)s]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--pt-max", type=float, default=650.0, metavar="GEV", help="highest, GeV [%(default)s]"
+    )
+    parser.add_argument(
+        "--eta-max", type=float, default=2.0, metavar="ETA",
+        help="largest |eta| of the jets [%(default)s]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--radius", type=float, default=0.8, metavar="R", help="of the jets [%(default)s]"
+    )
+    parser.add_argument(
+        "--multiple-interactions",
+        action="store_true",
+        help="other partons of the two protons scatter too",
+    )
+    parser.add_argument(
+        "--max-particles", type=int, default=200, metavar="N",
+        help="most particles kept per jet, those of largest pT [%(default)s]",
+    )  # fmt: skip
+    parser.add_argument("--no-progress", action="store_true", help="no progress bar")
+    found = parser.parse_args(list(words))
+    _check_output(found.output, found.overwrite)
+    from pcgnn.simulation import simulate_jets
+
+    print(
+        simulate_jets(
+            found.output,
+            found.jets,
+            classes=[name.strip() for name in found.classes.split(",")],
+            preset=found.preset,
+            pile_up=found.pile_up,
+            pt_min=found.pt_min,
+            pt_max=found.pt_max,
+            eta_max=found.eta_max,
+            radius=found.radius,
+            multiple_interactions=found.multiple_interactions,
+            max_particles=found.max_particles,
+            seed=found.seed,
+            processes=found.processes,
+            compression=found.compression,
+            overwrite=found.overwrite,
+            progress=not found.no_progress,
+        )
+    )
+    return 0
+
+
 SAMPLES: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "tracks": (_tracks, "hits of top-quark pairs with pile-up in a full tracker (Pythia, ACTS)"),
+    "jets": (_jets, "jets of top quarks, b quarks, light quarks and gluons (Pythia, FastJet)"),
     "toy-tracks": (_toy_tracks, "hits of helices in a toy tracker (NumPy alone)"),
 }
 """By name: what runs it, and a line for the help."""
 
 
 def _add_common(parser: argparse.ArgumentParser, *, pile_up: float) -> None:
-    from pcgnn.io.writing import Compression
-
-    parser.add_argument("output", metavar="OUTPUT", help="the ROOT file to write")
+    _add_output(parser)
     parser.add_argument("--events", type=int, required=True, metavar="N", help="number of events")
-    parser.add_argument(
-        "--pile-up", type=float, default=pile_up, metavar="MU",
-        help="mean number of collisions besides the hard one [%(default)s]",
-    )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=1, help="fixes everything random [%(default)s]")
+    _add_random(parser, pile_up=pile_up)
     parser.add_argument(
         "--first-event", type=int, default=0, metavar="N",
         help="number of the first event; files of one seed and disjoint numbers hold different "
         "events of one sample [%(default)s]",
     )  # fmt: skip
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    from pcgnn.io.writing import Compression
+
+    parser.add_argument("output", metavar="OUTPUT", help="the ROOT file to write")
     parser.add_argument(
         "--compression", choices=get_args(Compression), default="zstd", help="[%(default)s]"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
+
+
+def _add_random(parser: argparse.ArgumentParser, *, pile_up: float) -> None:
+    parser.add_argument(
+        "--pile-up", type=float, default=pile_up, metavar="MU",
+        help="mean number of collisions besides the hard one [%(default)s]",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=1, help="fixes everything random [%(default)s]")
 
 
 def _add_particles(parser: argparse.ArgumentParser, *, pt_min: float, eta_max: float) -> None:

@@ -1,4 +1,4 @@
-"""Simulated events in ROOT files; names are imported on first use, and never torch."""
+"""Simulated events in ROOT files; names are imported on first use."""
 
 from __future__ import annotations
 
@@ -7,15 +7,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pcgnn.simulation.acts_tracks import TrackSimulation, simulate_tracks
+    from pcgnn.simulation.jets import JetSimulation, simulate_jets
     from pcgnn.simulation.toy import simulate_toy
 
 _HOME = {
+    "JetSimulation": "jets",
     "TrackSimulation": "acts_tracks",
+    "simulate_jets": "jets",
     "simulate_toy": "toy",
     "simulate_tracks": "acts_tracks",
 }
 
-__all__ = ["TrackSimulation", "simulate_toy", "simulate_tracks"]
+__all__ = [
+    "JetSimulation",
+    "TrackSimulation",
+    "simulate_jets",
+    "simulate_toy",
+    "simulate_tracks",
+]
 
 
 def __getattr__(name: str) -> object:

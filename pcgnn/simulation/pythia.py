@@ -7,6 +7,7 @@ Codebases 8 (2022), arXiv:2203.11601.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from pcgnn.errors import BackendError
 from pcgnn.simulation.acts_backend import load_pythia
 from pcgnn.simulation.seeds import Purpose, event_generator, event_seed
 
-__all__ = ["BEAM_SPOT", "Generated", "generate_event"]
+__all__ = ["BEAM_SPOT", "Generated", "charges", "generate_event", "start_pythia"]
 
 BEAM_SPOT = (0.0125, 0.0125, 55.5)
 """Widths of the normal distributions of the collisions in x, y and z, mm."""
@@ -86,7 +87,7 @@ def generate_event(
     columns, collision = _columns(batches)
     px, py, pz = columns["px"], columns["py"], columns["pz"]
     pt = np.hypot(px, py)
-    charge = _charges(columns["id"], seed)
+    charge = charges(_pythia(Purpose.HARD, seed), columns["id"])
     keep = (pt > pt_min) & (np.abs(pz) < pt * np.sinh(eta_max))
     keep &= (charge != 0) | (columns["id"] == _PHOTON)
     keep &= np.hypot(columns["vx"], columns["vy"]) < _RADIUS
@@ -112,8 +113,17 @@ def generate_event(
 def _pythia(purpose: Purpose, seed: int) -> Any:
     """A Pythia that is set up once per process; starting one takes a second."""
     process = _TOP_PAIRS if purpose is Purpose.HARD else _MINIMUM_BIAS
+    return start_pythia((f"Random:seed = {event_seed(seed, purpose, None)}", *process))
+
+
+def start_pythia(settings: Sequence[str]) -> Any:
+    """A Pythia at 14 TeV with these settings.
+
+    Raises:
+        BackendError: Pythia is missing, or does not accept the settings.
+    """
     pythia = load_pythia().Pythia("", False)
-    settings = (*_COMMON, f"Random:seed = {event_seed(seed, purpose, None)}", *process)
+    settings = (*_COMMON, *settings)
     if not all(pythia.readString(setting) for setting in settings) or not pythia.init():
         raise BackendError(f"Pythia cannot be set up with {', '.join(settings)}")
     return pythia
@@ -148,12 +158,11 @@ def _columns(batches: list[ak.Array]) -> tuple[dict[str, NDArray[Any]], NDArray[
     return {name: ak.to_numpy(ak.fill_none(v, 0)) for name, v in fields.items()}, collision
 
 
-def _charges(codes: NDArray[Any], seed: int) -> NDArray[np.int64]:
+def charges(pythia: Any, codes: NDArray[Any]) -> NDArray[np.int64]:
     """Electric charge of each particle; Pythia is asked once per kind of particle."""
-    data = _pythia(Purpose.HARD, seed).particleData
     kinds, inverse = np.unique(codes, return_inverse=True)
-    charges = [round(data.charge(int(kind))) for kind in kinds]
-    return np.asarray(charges, dtype=np.int64)[inverse]
+    of_kind = [round(pythia.particleData.charge(int(kind))) for kind in kinds]
+    return np.asarray(of_kind, dtype=np.int64)[inverse]
 
 
 def _secondary_vertices(

@@ -20,6 +20,7 @@ class Purpose(IntEnum):
     DETECTOR = 4
     INEFFICIENCY = 5
     NOISE = 6
+    ORDER = 7
 
 
 def _sequence(seed: int, purpose: Purpose, event: int | None) -> np.random.SeedSequence:

@@ -12,9 +12,10 @@ import pytest
 
 from pcgnn.cli import main
 from pcgnn.cli.simulate import SAMPLES
-from pcgnn.io import read_hits
+from pcgnn.io import read_hits, read_root
 from pcgnn.simulation import acts_backend, simulate_toy
 
+SIZE = {"jets": "--jets"}  # all others count events
 HAS_EXTRA = all(importlib.util.find_spec(name) for name in ("pythia8mc", "acts"))
 
 
@@ -86,6 +87,11 @@ def test_options_of_the_toy_reach_it(tmp_path: Path) -> None:
         (["tracks", "a.root", "--events", "1", "--noise", "1", "--reconstruction"], "after ACTS"),
         (["tracks", "a.root", "--events", "1", "--first-event", "-1"], "first_event=-1"),
         (["tracks", "a.root", "--events", "1", "--compression", "zip"], "zstd"),
+        (["jets", "a.root"], "--jets"),
+        (["jets", "a.root", "--jets", "0"], "jets=0"),
+        (["jets", "a.root", "--jets", "9", "--classes", "top,wz"], "no jets of class 'wz'"),
+        (["jets", "a.root", "--jets", "9", "--preset", "cms"], "pf, tower"),
+        (["jets", "a.root", "--jets", "9", "--pt-min", "700"], "pt_max=650.0 must be above"),
     ],
 )
 def test_mistakes_are_one_message(
@@ -115,17 +121,21 @@ def test_an_output_is_not_replaced_unasked(
 ) -> None:
     path = tmp_path / "a.root"
     path.write_bytes(b"precious")
-    assert main(["simulate", sample, str(path), "--events", "1"]) == 2
+    assert main(["simulate", sample, str(path), SIZE.get(sample, "--events"), "1"]) == 2
     assert "add --overwrite" in capsys.readouterr().err
     assert path.read_bytes() == b"precious"
 
 
+@pytest.mark.parametrize("words", [["tracks", "--events", "1"], ["jets", "--jets", "1"]])
 def test_the_missing_extra_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    words: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "pythia8mc", None)  # the import then fails
     acts_backend.load_acts.cache_clear()
-    assert main(["simulate", "tracks", str(tmp_path / "a.root"), "--events", "1"]) == 2
+    assert main(["simulate", *words, str(tmp_path / "a.root")]) == 2
     captured = capsys.readouterr()
     assert "pip install 'pcgnn[simulation]'" in captured.err
     assert "Traceback" not in captured.err
@@ -160,3 +170,23 @@ def test_full_simulation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     # a smeared hit lies within a few mm of where the particle was
     apart = np.hypot(hits.hit.x - hits.hit.tx, hits.hit.y - hits.hit.ty)
     assert float(ak.mean(apart)) < 5.0
+
+
+@pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in ("pythia8mc", "fastjet")),
+    reason="pythia8mc and fastjet, extra [simulation], not installed",
+)
+def test_jets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.root"
+    words = ["simulate", "jets", str(path), "--jets", "6", "--classes", "b, light", "--seed", "3"]
+    options = ["--preset", "tower", "--pt-min", "300", "--pt-max", "400", "--eta-max", "1.5"]
+    more = ["--radius", "0.4", "--max-particles", "30", "--no-progress"]
+    assert main([*words, *options, *more]) == 0
+    assert "6 jets" in capsys.readouterr().out
+    jets = read_root(path, particles="part_*", event=["jet_pt", "jet_eta", "is_b"])
+    assert len(jets) == 6
+    assert sum(jets.is_b) == 3
+    assert ak.all((jets.jet_pt > 300) & (jets.jet_pt < 400) & (abs(jets.jet_eta) < 1.5))
+    assert ak.all(ak.num(jets.particles.px) <= 30)
+    apart = jets.particles.eta - jets.jet_eta
+    assert float(ak.mean(abs(apart) < 0.4)) > 0.95

@@ -1,0 +1,100 @@
+"""What the collision says about a jet: the flavour of its hadrons, and a top quark inside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
+
+from pcgnn.simulation.jet_clustering import ChosenJets, distance
+
+__all__ = ["contains_top", "heavy_flavour", "jet_flavour"]
+
+_HADRON_PT_MIN = 5.0
+_TOP, _W = 6, 24
+
+
+def heavy_flavour(codes: NDArray[Any]) -> NDArray[np.int64]:
+    """5 for b hadrons, 4 for c hadrons, 0 for all else: other hadrons, partons, quarkonia.
+
+    Example:
+        >>> heavy_flavour(np.array([511, 521, 5122, 411, 4132, 211, 5, 443, 2103])).tolist()
+        [5, 5, 5, 4, 4, 0, 0, 0, 0]
+    """
+    code = np.abs(np.asarray(codes))
+    baryon, first, second = code // 1000 % 10, code // 100 % 10, code // 10 % 10
+    hadron = (code > 100) & (code < 1_000_000) & (second > 0)
+    heaviest = np.where(baryon > 0, np.maximum(baryon, first), first)
+    hadron &= (baryon > 0) | (first != second)
+    return np.where(hadron & np.isin(heaviest, (4, 5)), heaviest, 0).astype(np.int64)
+
+
+def jet_flavour(record: ak.Array, jets: ChosenJets, radius: float) -> NDArray[np.int64]:
+    """5 with a b hadron above 5 GeV within the radius, 4 with a c hadron and no b, else 0.
+
+    Args:
+        record: ``nextBatch(...).prt`` of Pythia.
+        jets: at most one per event.
+        radius: largest distance.
+
+    Shapes:
+        - output (J,)
+    """
+    event, flat = _flat(record)
+    flavour = heavy_flavour(ak.to_numpy(flat.id))
+    jet_of_event = np.full(len(record), -1)
+    jet_of_event[jets.event] = np.arange(len(jets.event))
+    heavy = np.flatnonzero((flavour > 0) & (jet_of_event[event] >= 0))
+    px, py, pz = (ak.to_numpy(flat.p[name])[heavy] for name in ("px", "py", "pz"))
+    jet, pt = jet_of_event[event[heavy]], np.hypot(px, py)
+    hard = pt > _HADRON_PT_MIN
+    jet, eta, phi = jet[hard], np.arcsinh(pz[hard] / pt[hard]), np.arctan2(py, px)[hard]
+    inside = distance(eta, phi, jets.eta[jet], jets.phi[jet]) < radius
+    found = np.zeros(len(jets.event), dtype=np.int64)
+    np.maximum.at(found, jet[inside], flavour[heavy][hard][inside])
+    return found
+
+
+def contains_top(record: ak.Array, jets: ChosenJets, radius: float) -> NDArray[np.bool_]:
+    """Whether a top quark and the b, q and q' it decays to lie within the radius.
+
+    Args:
+        record: ``nextBatch(...).prt`` of collisions with one t and one tbar each, both of which
+            decay to quarks.
+        jets: at most one per event.
+        radius: largest distance.
+
+    Shapes:
+        - output (J,)
+    """
+    event, flat = _flat(record)
+    columns = {name: ak.to_numpy(flat[name]) for name in ("id", "daughter1", "daughter2")}
+    p = {name: ak.to_numpy(flat.p[name]) for name in ("px", "py", "pz")}
+    eta = np.arcsinh(p["pz"] / np.maximum(np.hypot(p["px"], p["py"]), 1e-9))
+    phi = np.arctan2(p["py"], p["px"])
+    start = np.searchsorted(event, jets.event)
+
+    def last(code: int) -> NDArray[np.int64]:
+        """Row of the last copy, after all radiation, in the event of each jet."""
+        rows = np.flatnonzero(columns["id"] == code)
+        return np.asarray(rows[np.searchsorted(event[rows], jets.event, side="right") - 1])
+
+    def near(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return distance(eta[rows], phi[rows], jets.eta, jets.phi) < radius
+
+    found = np.zeros(len(jets.event), dtype=bool)
+    for sign in (1, -1):
+        top, boson = last(sign * _TOP), last(sign * _W)
+        daughters = (start + columns[name][top] for name in ("daughter1", "daughter2"))
+        first, second = daughters
+        bottom = np.where(np.abs(columns["id"][first]) == _W, second, first)
+        quarks = (start + columns[name][boson] for name in ("daughter1", "daughter2"))
+        found |= near(top) & near(bottom) & np.logical_and.reduce([near(q) for q in quarks])
+    return found
+
+
+def _flat(record: ak.Array) -> tuple[NDArray[np.int64], ak.Array]:
+    counts = ak.to_numpy(ak.num(record.id))
+    return np.repeat(np.arange(len(counts)), counts), ak.flatten(record)
