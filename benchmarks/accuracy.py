@@ -33,8 +33,8 @@ ORDER_SEED = 20190226
 
 _ONE_CYCLE = {"batch_size": 128, "lr": 3e-3, "weight_decay": 1e-2, "schedule": "one-cycle"}
 RECIPES: dict[str, dict[str, object]] = {
-    "lbn": {"epochs": 10, **_ONE_CYCLE, "weight_decay": 1e-1},
-    "lola": {"epochs": 12, **_ONE_CYCLE, "weight_decay": 1e-1},
+    "lbn": {"epochs": 8, **_ONE_CYCLE, "weight_decay": 1e-1},
+    "lola": {"epochs": 8, **_ONE_CYCLE},
     "lorentznet": {
         "epochs": 35,
         "batch_size": 32,
