@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pcgnn.errors import ConfigError
 from pcgnn.metrics.combinations import CombinationTable
 from pcgnn.models.base import Cloud, CloudModel
-from pcgnn.nn.activations import Activation, Initialisation, make_activation
+from pcgnn.nn.activations import Activation, Initialisation, initialise, make_activation
 from pcgnn.nn.batch_norm import batch_norm
 from pcgnn.nn.dense import dense_layers
 from pcgnn.nn.lorentz_layer import LorentzLayer
@@ -134,7 +134,7 @@ class LoLa(CloudModel):
             pooled = self.pool.out_features
         self.activation = make_activation(activation)
         self.first = nn.Linear((1 + combinations) * width + pooled, hidden[0])
-        self.dropout = nn.Dropout(dropout)
+        initialise(self.first.weight, initialisation, activation)
         self.classifier = dense_layers(
             hidden,
             activation=activation,
@@ -142,6 +142,7 @@ class LoLa(CloudModel):
             dropout=dropout,
             out=classes,
         )
+        self.dropout = nn.Dropout(dropout)
 
     def logits(self, cloud: Cloud) -> Tensor:
         """Compute the logits, shape (G, classes)."""

@@ -73,8 +73,8 @@ _RECIPES: Mapping[str, Recipe] = MappingProxyType(
             _one_cycle("dense", 40, features="high-level"),
             _one_cycle("efn", 40),
             _one_cycle("jet-interaction-network", 20),
-            _one_cycle("lbn", 10, weight_decay=1e-1),
-            _one_cycle("lola", 12, weight_decay=1e-1),
+            _one_cycle("lbn", 8, weight_decay=1e-1),
+            _one_cycle("lola", 8),
             # as published (arXiv:2201.08187)
             Recipe(
                 "lorentznet",

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pcgnn.errors import ConfigError
 from pcgnn.models import Cloud, LoLa, create_model
+from pcgnn.models.audit import DeviceDiscipline
 from pcgnn.nn import LorentzLayer, TablePairWeights
 
 Array = npt.NDArray[np.float64]
@@ -147,6 +148,32 @@ def test_pooled_readouts_train_every_parameter(readout: object) -> None:
         assert gradient.abs().max() > 0
 
 
+OTHERS = [{"form": "dense", "ranks": 12}, {"readout": ["mean", "max", "std"]}]
+
+
+@pytest.mark.parametrize("arguments", OTHERS, ids=str)
+@pytest.mark.parametrize("scale", [0.0, 1.0, 1e18])
+def test_other_forms_stay_finite(arguments: dict[str, object], scale: float) -> None:
+    torch.manual_seed(0)
+    model = create_model("lola", features=7, **arguments)
+    batch = collate(jets([9, 1, 30, 4]), torch.float32)
+    batch.p4 = batch.p4 * scale
+    out = model(batch)
+    assert out.isfinite().all()
+    out.sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.parametrize("arguments", OTHERS, ids=str)
+def test_other_forms_stay_on_the_device(arguments: dict[str, object]) -> None:
+    model = create_model("lola", features=7, **arguments).to("meta")
+    batch = collate(jets([9, 1, 30, 4]), torch.float32).to("meta")
+    with DeviceDiscipline("meta"):
+        out = model(batch)
+        out.sum().backward()
+    assert out.shape == (4, 2)
+
+
 def test_its_combinations_as_a_table() -> None:
     table = create_model("lola", features=7, combinations=3, ranks=5).combinations()
     assert table.ranks == ("1", "2", "3", "4", "5+")
@@ -163,6 +190,7 @@ def test_its_combinations_as_a_table() -> None:
         ({"embedding": 0}, "length 0"),
         ({"summed": -1}, "weights"),
         ({"readout": "median"}, "choose of"),
+        ({"dropout": 1.5}, "probability"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments: dict[str, object], match: str) -> None:
