@@ -33,6 +33,7 @@ ORDER_SEED = 20190226
 
 _ONE_CYCLE = {"batch_size": 128, "lr": 3e-3, "weight_decay": 1e-2, "schedule": "one-cycle"}
 RECIPES: dict[str, dict[str, object]] = {
+    "cnn": {"epochs": 20, **_ONE_CYCLE, "lr": 1e-3},
     "lorentznet": {
         "epochs": 35,
         "batch_size": 32,
@@ -43,6 +44,7 @@ RECIPES: dict[str, dict[str, object]] = {
     },
     "particlenet": {"epochs": 14, **_ONE_CYCLE},
     "particlenet-lite": {"epochs": 20, **_ONE_CYCLE},
+    "resnet": {"epochs": 12, **_ONE_CYCLE},
 }
 # the jets of the public file come without columns of the jet: one axis for all parts
 FEATURES = replace(pcgnn.FeatureDefinition.parse("particlenet"), jet_axis="particles")

@@ -9,6 +9,7 @@ from pcgnn.models.edge_filter import EdgeFilter
 from pcgnn.models.hit_embedding import HitEmbedding
 from pcgnn.models.hit_graph_model import EdgeModel, HitGraphModel, HitModel, HitOutputModel
 from pcgnn.models.hit_network import HitNetwork
+from pcgnn.models.image_network import ImageNetwork, JetImageCNN, JetImageResNet
 from pcgnn.models.interaction_network import InteractionNetwork, RecurrentInteractionNetwork
 from pcgnn.models.jet_interaction_network import JetInteractionNetwork
 from pcgnn.models.lorentznet import LorentzNet
@@ -38,7 +39,10 @@ __all__ = [
     "HitModel",
     "HitNetwork",
     "HitOutputModel",
+    "ImageNetwork",
     "InteractionNetwork",
+    "JetImageCNN",
+    "JetImageResNet",
     "JetInteractionNetwork",
     "LSTMTagger",
     "LorentzNet",

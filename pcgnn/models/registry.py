@@ -29,6 +29,7 @@ class ModelEntry(NamedTuple):
 
 
 MODELS: dict[str, ModelEntry] = {
+    "cnn": ModelEntry("pcgnn.models.image_network", "JetImageCNN", {}),
     "condensation-network": ModelEntry(
         "pcgnn.models.condensation_network", "CondensationNetwork", {}
     ),
@@ -59,6 +60,7 @@ MODELS: dict[str, ModelEntry] = {
         {"blocks": [[7, [32, 32, 32]], [7, [64, 64, 64]]], "classifier": [[128, 0.1]]},
     ),
     "pfn": ModelEntry("pcgnn.models.deep_sets", "ParticleFlowNetwork", {}),
+    "resnet": ModelEntry("pcgnn.models.image_network", "JetImageResNet", {}),
 }
 
 

@@ -1,6 +1,7 @@
 """Pure tensor functions on ragged sets: sizes, neighbours, reductions, four-vectors."""
 
 from pcgnn.ops.allocator import tune_allocator
+from pcgnn.ops.jet_images import jet_images
 from pcgnn.ops.neighbours import available_backends, knn, radius
 from pcgnn.ops.order import canonical_order
 from pcgnn.ops.ragged import Bucket, SizePlan, gather_ranges, graph_index
@@ -13,6 +14,7 @@ __all__ = [
     "canonical_order",
     "gather_ranges",
     "graph_index",
+    "jet_images",
     "knn",
     "radius",
     "segment_reduce",
