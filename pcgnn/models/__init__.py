@@ -12,6 +12,7 @@ from pcgnn.models.hit_network import HitNetwork
 from pcgnn.models.image_network import ImageNetwork, JetImageCNN, JetImageResNet
 from pcgnn.models.interaction_network import InteractionNetwork, RecurrentInteractionNetwork
 from pcgnn.models.jet_interaction_network import JetInteractionNetwork
+from pcgnn.models.lgatr_network import LGATrTagger
 from pcgnn.models.lorentznet import LorentzNet
 from pcgnn.models.lstm_tagger import LSTMTagger
 from pcgnn.models.particle_transformer import ParticleTransformer
@@ -44,6 +45,7 @@ __all__ = [
     "JetImageCNN",
     "JetImageResNet",
     "JetInteractionNetwork",
+    "LGATrTagger",
     "LSTMTagger",
     "LorentzNet",
     "Model",

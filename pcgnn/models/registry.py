@@ -21,11 +21,12 @@ Model: TypeAlias = CloudModel | HitGraphModel
 
 
 class ModelEntry(NamedTuple):
-    """Where a model is defined and what its name presets."""
+    """Where a model is defined, what its name presets, which package it needs beyond pcgnn's."""
 
     module: str
     class_name: str
     presets: Mapping[str, Any]
+    requires: str | None = None
 
 
 MODELS: dict[str, ModelEntry] = {
@@ -48,6 +49,7 @@ MODELS: dict[str, ModelEntry] = {
     "recurrent-interaction-network": ModelEntry(
         "pcgnn.models.interaction_network", "RecurrentInteractionNetwork", {}
     ),
+    "lgatr": ModelEntry("pcgnn.models.lgatr_network", "LGATrTagger", {}, requires="lgatr"),
     "lorentznet": ModelEntry("pcgnn.models.lorentznet", "LorentzNet", {}),
     "particle-transformer": ModelEntry(
         "pcgnn.models.particle_transformer", "ParticleTransformer", {}
@@ -102,6 +104,7 @@ def create_model(
 
     Raises:
         ConfigError: if there is no such model or it has no such argument.
+        BackendError: if the model needs a package that is not installed.
 
     Example:
         >>> create_model("particlenet-lite", features=7).num_parameters
