@@ -128,13 +128,15 @@ class LGATrTagger(CloudModel):
         """Compute the logits, shape (G, classes)."""
         tokens = self._vectors(cloud)
         tables = ParticleTables.of(cloud.ptr, cloud.plan)
-        # a vector has the places 1 to 4 of the 16 of a multivector
-        spread = tables.spread(nn.functional.pad(tokens, (1, 11)).flatten(1))
+        # the 16 places of a multivector: a scalar, then a vector. The scalar is 1: without any the
+        # first layer would have weights that nothing passes through
+        tokens = nn.functional.pad(nn.functional.pad(tokens, (1, 0), value=1.0), (0, 11))
+        spread = tables.spread(tokens.flatten(1))
         pooled = []
         for part, table in zip(tables.split(spread), tables.tables, strict=True):
             # all heads and all particles of a jet look at its particles, not at the padding
             mask = table.inside[:, None, None, :]
-            out, _ = self.net(part.unflatten(2, (-1, 16)), attn_mask=mask)
+            out, _ = self.net(part.view(table.graphs, table.width, -1, 16), attn_mask=mask)
             inside = table.inside[:, :, None]
             total = torch.where(inside, out[..., 0], 0.0).sum(1)
             pooled.append(total / inside.sum(1))
