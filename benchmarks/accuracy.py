@@ -34,6 +34,7 @@ ORDER_SEED = 20190226
 _ONE_CYCLE = {"batch_size": 128, "lr": 3e-3, "weight_decay": 1e-2, "schedule": "one-cycle"}
 RECIPES: dict[str, dict[str, object]] = {
     "cnn": {"epochs": 20, **_ONE_CYCLE, "lr": 1e-3},
+    "lgatr": {"epochs": 20, **_ONE_CYCLE, "batch_size": 32},
     "lorentznet": {
         "epochs": 35,
         "batch_size": 32,
