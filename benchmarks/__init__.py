@@ -12,6 +12,7 @@ SUBJECTS = (
     "data_root",
     "data_memory",
     "neighbours",
+    "jet_images",
     "particlenet",
     "lorentznet",
     "memory",

@@ -229,7 +229,8 @@ def _target_line(target: Mapping[str, Any], allocator: str) -> str:
     if target["met"] is None:
         return f"- wanted ({allocator} allocator): {wanted}: not measured"
     verdict = "met" if target["met"] else "**missed**"
-    return f"- wanted ({allocator} allocator): {wanted}: {verdict}, {target['found']:.2f}"
+    found = f"{target['found']:.3g}" if "at_most_s" in target else f"{target['found']:.2f}"
+    return f"- wanted ({allocator} allocator): {wanted}: {verdict}, {found}"
 
 
 def _check_line(check: Mapping[str, Any]) -> str:

@@ -10,9 +10,11 @@ from pcgnn.models.edge_filter import EdgeFilter
 from pcgnn.models.hit_embedding import HitEmbedding
 from pcgnn.models.hit_graph_model import EdgeModel, HitGraphModel, HitModel, HitOutputModel
 from pcgnn.models.hit_network import HitNetwork
+from pcgnn.models.image_network import ImageNetwork, JetImageCNN, JetImageResNet
 from pcgnn.models.interaction_network import InteractionNetwork, RecurrentInteractionNetwork
 from pcgnn.models.jet_interaction_network import JetInteractionNetwork
 from pcgnn.models.lbn import LBN
+from pcgnn.models.lgatr_network import LGATrTagger
 from pcgnn.models.lola import LoLa
 from pcgnn.models.lorentznet import LorentzNet
 from pcgnn.models.lstm_tagger import LSTMTagger
@@ -43,8 +45,12 @@ __all__ = [
     "HitModel",
     "HitNetwork",
     "HitOutputModel",
+    "ImageNetwork",
     "InteractionNetwork",
+    "JetImageCNN",
+    "JetImageResNet",
     "JetInteractionNetwork",
+    "LGATrTagger",
     "LSTMTagger",
     "LoLa",
     "LorentzNet",

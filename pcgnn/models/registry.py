@@ -21,14 +21,16 @@ Model: TypeAlias = CloudModel | HitGraphModel
 
 
 class ModelEntry(NamedTuple):
-    """Where a model is defined and what its name presets."""
+    """Where a model is defined, what its name presets, which package it needs beyond pcgnn's."""
 
     module: str
     class_name: str
     presets: Mapping[str, Any]
+    requires: str | None = None
 
 
 MODELS: dict[str, ModelEntry] = {
+    "cnn": ModelEntry("pcgnn.models.image_network", "JetImageCNN", {}),
     "condensation-network": ModelEntry(
         "pcgnn.models.condensation_network", "CondensationNetwork", {}
     ),
@@ -50,6 +52,7 @@ MODELS: dict[str, ModelEntry] = {
     ),
     "lbn": ModelEntry("pcgnn.models.lbn", "LBN", {}),
     "lola": ModelEntry("pcgnn.models.lola", "LoLa", {}),
+    "lgatr": ModelEntry("pcgnn.models.lgatr_network", "LGATrTagger", {}, requires="lgatr"),
     "lorentznet": ModelEntry("pcgnn.models.lorentznet", "LorentzNet", {}),
     "particle-transformer": ModelEntry(
         "pcgnn.models.particle_transformer", "ParticleTransformer", {}
@@ -62,6 +65,7 @@ MODELS: dict[str, ModelEntry] = {
         {"blocks": [[7, [32, 32, 32]], [7, [64, 64, 64]]], "classifier": [[128, 0.1]]},
     ),
     "pfn": ModelEntry("pcgnn.models.deep_sets", "ParticleFlowNetwork", {}),
+    "resnet": ModelEntry("pcgnn.models.image_network", "JetImageResNet", {}),
 }
 
 
@@ -103,6 +107,7 @@ def create_model(
 
     Raises:
         ConfigError: if there is no such model or it has no such argument.
+        BackendError: if the model needs a package that is not installed.
 
     Example:
         >>> create_model("particlenet-lite", features=7).num_parameters

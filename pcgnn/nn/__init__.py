@@ -7,6 +7,7 @@ from pcgnn.nn.dense import Dense, dense_layers
 from pcgnn.nn.edge_attention import EdgeAttention
 from pcgnn.nn.edge_conv import EdgeConv
 from pcgnn.nn.edges import Edges, neighbour_edges
+from pcgnn.nn.image_blocks import ImageConv, ResidualBlock
 from pcgnn.nn.input_norm import InputNorm
 from pcgnn.nn.interaction import InteractionSteps
 from pcgnn.nn.lorentz_block import LorentzBlock
@@ -28,6 +29,7 @@ __all__ = [
     "EdgeConv",
     "EdgeMLP",
     "Edges",
+    "ImageConv",
     "InputNorm",
     "InteractionSteps",
     "LorentzBlock",
@@ -40,6 +42,7 @@ __all__ = [
     "RankLinear",
     "RankPairWeights",
     "Readout",
+    "ResidualBlock",
     "SequenceLSTM",
     "TablePairWeights",
     "VectorFeatures",

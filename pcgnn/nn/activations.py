@@ -115,12 +115,13 @@ def initialise(
     `arXiv:1502.01852 <https://arxiv.org/abs/1502.01852>`__ (for ReLU, where it is sqrt(2)).
 
     Args:
-        weight: weight of a linear layer.
+        weight: weight of a linear layer or of a convolution, whose n are per pixel of the kernel
+            times its pixels.
         name: "glorot-uniform", "glorot-normal", "he-uniform", "he-normal", or "default", which
             leaves it as it is.
         activation: what follows the layer; None for nothing.
 
-    **Shapes:** (n_out, n_in) -> the same.
+    **Shapes:** (n_out, n_in, ...) -> the same.
 
     Raises:
         ConfigError: if there is no such initialisation or activation.
@@ -135,7 +136,8 @@ def initialise(
     gain = activation_gain(activation)
     if name == "default":
         return weight
-    outputs, inputs = weight.shape
+    field = weight[0, 0].numel()  # 1 of a linear layer
+    outputs, inputs = weight.size(0) * field, weight.size(1) * field
     count = (inputs + outputs) / 2 if name.startswith("glorot") else inputs
     sigma = gain / math.sqrt(count)
     if name.endswith("normal"):

@@ -2,6 +2,7 @@
 
 from pcgnn.ops.allocator import tune_allocator
 from pcgnn.ops.correlators import energy_correlators
+from pcgnn.ops.jet_images import jet_images
 from pcgnn.ops.neighbours import available_backends, knn, radius
 from pcgnn.ops.order import canonical_order
 from pcgnn.ops.ragged import Bucket, SizePlan, gather_ranges, graph_index
@@ -15,6 +16,7 @@ __all__ = [
     "energy_correlators",
     "gather_ranges",
     "graph_index",
+    "jet_images",
     "knn",
     "radius",
     "segment_reduce",

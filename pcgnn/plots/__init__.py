@@ -15,6 +15,7 @@ from pcgnn.plots.event_display_3d import event_display_3d
 from pcgnn.plots.features import features
 from pcgnn.plots.history import history
 from pcgnn.plots.hit_graph import hit_graph
+from pcgnn.plots.jet_images import jet_image
 from pcgnn.plots.jets import jet_display
 from pcgnn.plots.ledger import ledger
 from pcgnn.plots.roc import roc
@@ -39,6 +40,7 @@ __all__ = [
     "history",
     "hit_graph",
     "jet_display",
+    "jet_image",
     "ledger",
     "rejection_vs_pt",
     "roc",

@@ -69,11 +69,13 @@ _RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         recipe.model: recipe
         for recipe in (
+            _one_cycle("cnn", 20, lr=1e-3),
             _one_cycle("deepjet", 20),
             _one_cycle("dense", 40, features="high-level"),
             _one_cycle("efn", 40),
             _one_cycle("jet-interaction-network", 20),
             _one_cycle("lbn", 8, weight_decay=1e-1),
+            _one_cycle("lgatr", 20, batch_size=32),
             _one_cycle("lola", 8),
             # as published (arXiv:2201.08187)
             Recipe(
@@ -92,6 +94,7 @@ _RECIPES: Mapping[str, Recipe] = MappingProxyType(
             _one_cycle("particlenet", 14),
             _one_cycle("particlenet-lite", 20),
             _one_cycle("pfn", 30),
+            _one_cycle("resnet", 12),
             Recipe(TREES, "high-level"),
         )
     }

@@ -192,6 +192,8 @@ def test_wrong_input_is_named(model: CloudModel) -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+# the library lgatr caches its constants by it
+@pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache:UserWarning")
 @pytest.mark.parametrize("training", [True, False])
 def test_it_compiles_to_one_graph(model: CloudModel, training: bool) -> None:
     torch.compiler.reset()
