@@ -69,12 +69,22 @@ _RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         recipe.model: recipe
         for recipe in (
-            _one_cycle("cnn", 20, lr=1e-3),
+            _one_cycle("cnn", 12, lr=1e-3),
             _one_cycle("deepjet", 20),
             _one_cycle("dense", 40, features="high-level"),
             _one_cycle("efn", 40),
             _one_cycle("jet-interaction-network", 20),
-            _one_cycle("lbn", 8, weight_decay=1e-1),
+            # more features than the published ones, and dropout: some thousand jets are few for it
+            Recipe(
+                "lbn",
+                arguments={
+                    "combinations": 30,
+                    "remainder": True,
+                    "quantities": ["E", "pt", "eta", "phi", "m", "pair_cos", "pair_m"],
+                    "dropout": 0.5,
+                },
+                fit={"epochs": 8, **_ONE_CYCLE, "weight_decay": 1e-1},
+            ),
             _one_cycle("lgatr", 20, batch_size=32),
             _one_cycle("lola", 8),
             # as published (arXiv:2201.08187)
