@@ -14,7 +14,13 @@ pytest.importorskip("ipykernel")
 pytest.importorskip("plotly")
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
-NAMES = ("01_root_to_graphs", "02_top_tagging", "03_track_finding", "04_hit_classification")
+NAMES = (
+    "01_root_to_graphs",
+    "02_top_tagging",
+    "03_track_finding",
+    "04_hit_classification",
+    "05_taggers_compared",
+)
 
 
 def printed(notebook: nbformat.NotebookNode) -> str:
@@ -154,17 +160,36 @@ def _kept_background(text: str) -> float:
     return passed / total
 
 
+def check_05(text: str, *, least_auc: float) -> None:
+    assert "6,055 jets to train, 2,000 to validate, 4,000 to test" in text
+    assert least_auc < number(r"\ndense .*?  0\.\d+\S+ +(0\.\d+)", text) < 0.985
+    assert least_auc < number(r"\ntrees .*?  0\.\d+\S+ +(0\.\d+)", text) < 0.985
+    assert number(r"\nmass +([\d.]+)% of the gain", text) > 10
+    assert number(r"on average ([\d.]+)% of the pT", text) > 97
+    assert number(r"turned about the beam ([\d.e+-]+)", text) < 1e-9
+    assert number(r"boosted in any direction ([\d.]+)", text) > 1e-2
+    assert number(r"boosted with the jet: ([\d.e+-]+)", text) < 1e-8
+    # without impact parameters b jets are hardly told from light ones
+    plain = number(r"particlenet: 7 inputs, AUC ([\d.]+)", text)
+    full = number(r"particlenet-full: 17 inputs, AUC ([\d.]+)", text)
+    assert plain < 0.9 < 0.95 < full
+    assert number(r"top +against the rest: AUC ([\d.]+)", text) > 0.93
+    assert number(r"b +against the rest: AUC ([\d.]+)", text) > least_auc - 0.04
+
+
 CHECKS = {
     "01_root_to_graphs": check_01,
     "02_top_tagging": check_02,
     "03_track_finding": check_03,
     "04_hit_classification": check_04,
+    "05_taggers_compared": check_05,
 }
 LEAST_AUC = {  # as kept in the repository, and after the short training of the test
     "01_root_to_graphs": (0.93, 0.85),
     "02_top_tagging": (0.96, 0.93),
     "03_track_finding": (0.97, 0.9),
     "04_hit_classification": (0.88, 0.8),
+    "05_taggers_compared": (0.94, 0.85),
 }
 
 
