@@ -4,13 +4,19 @@ from pcgnn.losses.binary import BinaryCrossEntropy, FocalLoss
 from pcgnn.losses.condensation import CondensationLoss
 from pcgnn.losses.cross_entropy import WeightedCrossEntropy
 from pcgnn.losses.pair_hinge import PairHingeLoss
+from pcgnn.losses.protocols import BatchLoss, EpochLoss
 from pcgnn.losses.registry import create_loss, list_losses
+from pcgnn.losses.significance import AsimovLoss, SignificanceLoss
 
 __all__ = [
+    "AsimovLoss",
+    "BatchLoss",
     "BinaryCrossEntropy",
     "CondensationLoss",
+    "EpochLoss",
     "FocalLoss",
     "PairHingeLoss",
+    "SignificanceLoss",
     "WeightedCrossEntropy",
     "create_loss",
     "list_losses",

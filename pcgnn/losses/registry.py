@@ -13,15 +13,18 @@ from pcgnn.losses.binary import BinaryCrossEntropy, FocalLoss
 from pcgnn.losses.condensation import CondensationLoss
 from pcgnn.losses.cross_entropy import WeightedCrossEntropy
 from pcgnn.losses.pair_hinge import PairHingeLoss
+from pcgnn.losses.significance import AsimovLoss, SignificanceLoss
 
 __all__ = ["create_loss", "list_losses"]
 
 LOSSES: dict[str, type[nn.Module]] = {
+    "asimov": AsimovLoss,
     "binary-cross-entropy": BinaryCrossEntropy,
     "condensation": CondensationLoss,
     "cross-entropy": WeightedCrossEntropy,
     "focal": FocalLoss,
     "pair-hinge": PairHingeLoss,
+    "significance": SignificanceLoss,
 }
 
 
@@ -30,7 +33,7 @@ def list_losses() -> list[str]:
 
     Example:
         >>> list_losses()
-        ['binary-cross-entropy', 'condensation', 'cross-entropy', 'focal', 'pair-hinge']
+        ['asimov', 'binary-cross-entropy', 'condensation', ..., 'pair-hinge', 'significance']
     """
     return sorted(LOSSES)
 

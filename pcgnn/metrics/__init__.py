@@ -16,6 +16,11 @@ from pcgnn.metrics.intervals import clopper_pearson, efficiency_interval, kish_n
 from pcgnn.metrics.labels import label_reports
 from pcgnn.metrics.report import ClassReport, TaggingReport
 from pcgnn.metrics.roc import RocCurve
+from pcgnn.metrics.significance import (
+    SignificanceScan,
+    asimov_significance,
+    significance_scan,
+)
 from pcgnn.metrics.symmetry import SymmetryAudit, SymmetryRow
 from pcgnn.metrics.tagging import tagging_report
 from pcgnn.metrics.text import compare
@@ -47,6 +52,7 @@ __all__ = [
     "Estimate",
     "LossLedger",
     "RocCurve",
+    "SignificanceScan",
     "SymmetryAudit",
     "SymmetryRow",
     "TaggingReport",
@@ -54,6 +60,7 @@ __all__ = [
     "TrackResolution",
     "TrainedTagger",
     "WorkingPoint",
+    "asimov_significance",
     "clopper_pearson",
     "compare",
     "edge_report",
@@ -65,6 +72,7 @@ __all__ = [
     "loss_ledger",
     "rejection_estimate",
     "rejection_vs",
+    "significance_scan",
     "tagging_report",
     "track_report",
     "track_reports",

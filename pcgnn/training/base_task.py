@@ -11,7 +11,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from pcgnn.errors import CheckpointError, ConfigError, DataError
-from pcgnn.losses import create_loss
+from pcgnn.losses import EpochLoss, create_loss
 from pcgnn.training.checkpoint_content import check_content, make_content, standardizer_from_content
 from pcgnn.training.optimizers import check_optimizer, create_optimizer
 from pcgnn.training.scheduling import FactorLR, create_schedule, scheduler_config
@@ -259,7 +259,9 @@ class Task(LightningModule):
         return data is None or hasattr(data.train_dataloader(), "__len__")
 
     def on_train_epoch_start(self) -> None:
-        """Moves the schedule of a stream of unknown length."""
+        """Tells the epoch to a loss that changes, and moves the schedule of an unknown length."""
+        if isinstance(self.loss, EpochLoss):
+            self.loss.begin_epoch(self.current_epoch)
         if self._epoch_scheduler is not None:
             self._epoch_scheduler.go_to(self.current_epoch)
 

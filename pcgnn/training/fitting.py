@@ -23,7 +23,7 @@ from pcgnn.training.datamodule import LoadedDataModule, describe_inputs, first_a
 from pcgnn.training.fingerprint import check_resumable, data_fingerprint
 from pcgnn.training.quiet import quiet_lightning
 from pcgnn.training.run import RunDirectory, RunOptions, open_run, run_callbacks, run_loggers
-from pcgnn.training.target_checks import check_targets
+from pcgnn.training.target_checks import check_loss, check_targets
 from pcgnn.training.tasks import task_of
 
 __all__ = ["FitResult", "fit", "resolve_device"]
@@ -246,6 +246,7 @@ def fit(
     }
     for part in (train, val):
         check_targets(task, part)
+    check_loss(task, train, batch_size)
     run = open_run(options, getattr(task.network, "name", None) or "model")
     step = 0
     if run.checkpoint is not None:

@@ -7,12 +7,13 @@ from typing import Any
 from torch import Tensor
 
 from pcgnn.errors import DataError
+from pcgnn.losses import BatchLoss
 from pcgnn.training.base_task import Task
 from pcgnn.training.datamodule import first_attribute
 from pcgnn.training.multi_label_task import labels_of
 from pcgnn.training.task_inputs import target_of
 
-__all__ = ["check_targets"]
+__all__ = ["check_loss", "check_targets"]
 
 
 def check_targets(task: Task, data: Any) -> None:
@@ -41,6 +42,14 @@ def check_targets(task: Task, data: Any) -> None:
             branch=task.target,
             remedy=f"create the model with classes={high + 1}, or choose another target",
         )
+
+
+def check_loss(task: Task, train: Any, batch_size: int) -> None:
+    """Let a loss of whole batches say if they are too small for it."""
+    clouds = getattr(train, "clouds", train)
+    if isinstance(task.loss, BatchLoss) and hasattr(clouds, "sizes"):
+        size = getattr(train, "batch_size", batch_size)
+        task.loss.check_batches(target_of(clouds), min(size, len(clouds)))
 
 
 def _check_labels(labels: Tensor, classes: int) -> None:

@@ -70,11 +70,13 @@ def test_meta_device_needs_no_host():
 
 def test_registry_and_errors():
     assert list_losses() == [
+        "asimov",
         "binary-cross-entropy",
         "condensation",
         "cross-entropy",
         "focal",
         "pair-hinge",
+        "significance",
     ]
     assert str(create_loss("cross-entropy", label_smoothing=0.1)) == (
         "WeightedCrossEntropy(label_smoothing=0.1)"
