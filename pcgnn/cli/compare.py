@@ -46,6 +46,7 @@ def compare(words: Sequence[str]) -> int:
     parser.add_argument("--files", nargs="+", help="jets to train on, ROOT, HDF5 or npz")
     parser.add_argument("--test-files", nargs="+", help="jets to test on, instead of a split")
     parser.add_argument("--target", default="is_top", help="column with the class [%(default)s]")
+    parser.add_argument("--signal", help="class of AUC and rejections, if there are several")
     parser.add_argument(
         "--split", type=float, nargs=3, metavar=("TRAIN", "VALIDATION", "TEST"),
         help="fractions [0.6 0.2 0.2]",
@@ -78,6 +79,7 @@ def compare(words: Sequence[str]) -> int:
         validation,
         test,
         target=found.target,
+        signal=found.signal,
         fractions=found.fractions,
         seeds=found.seeds,
         directory=found.output,

@@ -247,7 +247,7 @@ class PcgnnCLI(LightningCLI):
 
     def test(self, model: Any, datamodule: Any = None, ckpt_path: Any = None, **_: Any) -> None:
         """Prints the report of the test part: of taggers, of edges and tracks, or of hits."""
-        from pcgnn.metrics import tagging_report
+        from pcgnn.metrics import label_reports, tagging_report
         from pcgnn.training import predict
 
         path = self._checkpoint(ckpt_path)
@@ -259,13 +259,13 @@ class PcgnnCLI(LightningCLI):
             print(f"{path}: {len(clouds)} test graphs")
             print(test_text(path, datamodule, self.efficiency, self._get(self.config, "method")))
             return
-        report = tagging_report(
-            clouds.y,
-            predict(path, clouds, batch_size=datamodule.eval_batch_size),
-            weight=clouds.weight,
-        )
+        scores = predict(path, clouds, batch_size=datamodule.eval_batch_size)
         print(f"{path}: {len(clouds)} test graphs")
-        print(report)
+        if scores.multi_label:
+            for name, report in label_reports(clouds.y, scores, weight=clouds.weight).items():
+                print(f"\nlabel {name}\n{report}")
+            return
+        print(tagging_report(clouds.y, scores, weight=clouds.weight))
 
     def _checkpoint(self, ckpt_path: Any) -> Path:
         if ckpt_path is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,7 +132,6 @@ def score_files(
     import numpy as np
 
     from pcgnn.data import ParticleClouds
-    from pcgnn.io import Prediction
     from pcgnn.training import predict as run
 
     parts: list[Prediction] = []
@@ -152,13 +152,11 @@ def score_files(
             remedy="score all entries with --no-cut, or look at the cut of the training",
         )
     first = parts[0]
-    return Prediction(
+    return replace(
+        first,
         probabilities=np.concatenate([part.probabilities for part in parts]),
         file=np.concatenate([part.file for part in parts]),
         entry=np.concatenate([part.entry for part in parts]),
-        files=first.files,
-        tree=first.tree,
-        classes=first.classes,
     )
 
 

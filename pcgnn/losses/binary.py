@@ -19,10 +19,11 @@ class BinaryCrossEntropy(nn.Module):
 
     Args:
         positive_weight: c of the positives (that of the negatives is 1): a number, or
-            ``"balanced"`` to give both classes of each batch the same sum of weights.
+            ``"balanced"`` to give both classes of each batch the same sum of weights, label by
+            label if there are several.
 
     **Shapes**
-        - logits, target, weight: (E,)
+        - logits, target, weight: (E,), or (G, L) for L labels
         - output: scalar; 0 where the weights sum to 0
 
     Raises:
@@ -53,8 +54,8 @@ class BinaryCrossEntropy(nn.Module):
         target = target.to(logits.dtype)
         weight = torch.ones_like(logits) if weight is None else weight.to(logits.dtype)
         if self.positive_weight == "balanced":
-            positive = (weight * target).sum()
-            negative = weight.sum() - positive
+            positive = (weight * target).sum(0, keepdim=True)
+            negative = weight.sum(0, keepdim=True) - positive
             tiny = torch.finfo(logits.dtype).tiny
             ratio = torch.where(
                 (positive > 0) & (negative > 0), negative / positive.clamp(min=tiny), 1.0

@@ -165,14 +165,14 @@ def clean_sample(y: Any, score: Any, weight: Any, classes: Sequence[str] | None)
     Raises:
         DataError: anything that does not fit together.
     """
+    if getattr(score, "multi_label", False):
+        raise ConfigError(
+            "the prediction is of labels that do not exclude each other",
+            remedy="use label_reports, one report per label",
+        )
     labels = _labels(y)
     named = None
     if hasattr(score, "probabilities"):
-        if getattr(score, "multi_label", False):
-            raise ConfigError(
-                "the prediction is of labels that do not exclude each other",
-                remedy="use label_reports, one report per label",
-            )
         named = getattr(score, "classes", None)
         score = score.probabilities
     array = _scores(score)

@@ -15,7 +15,7 @@ from pcgnn.metrics.text import table
 
 __all__ = ["Comparison", "ComparisonRow", "TrainedTagger"]
 
-_COSTS = ("parameters", "flops", "training_speed", "inference_speed")
+_COSTS = ("parameters", "flops", "training_speed", "inference_speed", "input_speed")
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class TrainedTagger:
         flops: floating-point operations per jet of one forward pass, or None.
         training_speed: jets per second in training (per core on a CPU), or None.
         inference_speed: the same for scores.
+        input_speed: jets per second (per core) whose inputs are made of four-vectors.
         recipe: how it was trained, plain values.
     """
 
@@ -42,6 +43,7 @@ class TrainedTagger:
     flops: float | None = None
     training_speed: float | None = None
     inference_speed: float | None = None
+    input_speed: float | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -76,10 +78,13 @@ class Comparison:
 
     Args:
         runs: the trainings, all judged on the same test part.
+        signal: the class whose AUC and rejections are shown, against all others; may be left out
+            with two classes.
 
     Raises:
         DataError: no trainings, several with the same name, jets and seed, or test parts of
             different size.
+        ConfigError: the signal must be named, or is no class.
 
     Example:
         >>> from pcgnn.metrics import tagging_report
@@ -88,7 +93,7 @@ class Comparison:
         1.0
     """
 
-    def __init__(self, runs: Iterable[TrainedTagger]) -> None:
+    def __init__(self, runs: Iterable[TrainedTagger], signal: str | None = None) -> None:
         self.runs = tuple(runs)
         if not self.runs:
             raise DataError("there are no trainings to compare")
@@ -100,6 +105,8 @@ class Comparison:
         sizes = {len(run.report) for run in self.runs}
         if len(sizes) > 1:
             raise DataError(f"the test parts have different sizes: {sorted(sizes)}")
+        self.runs[0].report.of(signal)
+        self.signal = signal
         self.efficiencies = self.runs[0].report.signal_efficiencies
 
     @property
@@ -109,7 +116,8 @@ class Comparison:
         for run in self.runs:
             groups.setdefault((run.name, run.jets), []).append(run)
         found = [
-            _row(name, jets, group, self.efficiencies) for (name, jets), group in groups.items()
+            _row(name, jets, group, self.efficiencies, self.signal)
+            for (name, jets), group in groups.items()
         ]
         order = {jets: i for i, jets in enumerate(sorted({row.jets for row in found}))}
         return tuple(sorted(found, key=lambda row: order[row.jets]))
@@ -127,7 +135,8 @@ class Comparison:
         found = [run for run in self.runs if run.name == name]
         jets = max((run.jets for run in found), default=0) if jets is None else jets
         found = sorted(
-            (run for run in found if run.jets == jets), key=lambda run: run.report.auc.value
+            (run for run in found if run.jets == jets),
+            key=lambda run: run.report.of(self.signal).auc.value,
         )
         if not found:
             raise ConfigError(
@@ -155,7 +164,7 @@ class Comparison:
 
     def _head(self) -> list[str]:
         rejections = [f"1/eB at eS={value:g}" for value in self.efficiencies]
-        costs = ["parameters", "MFLOP/jet", "jets/s training", "jets/s scoring"]
+        costs = ["parameters", "MFLOP/jet", "jets/s training", "jets/s scoring", "jets/s inputs"]
         return ["tagger", "jets", "seeds", "accuracy", "AUC", *rejections, *costs]
 
     def _cells(self, row: ComparisonRow) -> list[str]:
@@ -163,16 +172,17 @@ class Comparison:
         for metric in row.values:
             decimals = 4 if metric in ("accuracy", "auc") else 0
             cells.append(_with_errors(row, metric, decimals))
-        parameters, flops, training, inference = (row.cost(name) for name in _COSTS)
+        parameters, flops, *speeds = (row.cost(name) for name in _COSTS)
         cells.append("-" if parameters is None else f"{parameters:,.0f}")
         cells.append("-" if flops is None else f"{flops / 1e6:,.3g}")
-        cells += ["-" if speed is None else _rounded(speed) for speed in (training, inference)]
+        cells += ["-" if speed is None else _rounded(speed) for speed in speeds]
         return cells
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, row by row."""
         return {
             "test_jets": len(self.runs[0].report),
+            "signal": self.signal,
             "rows": [
                 {
                     "tagger": row.name,
@@ -193,22 +203,33 @@ class Comparison:
             [
                 f"{len(self.runs)} trainings, {len(self.runs[0].report):,} test jets",
                 self.table(),
-                "(a) in brackets: spread over seeds, then the statistical error of the test part, "
-                "in units of the last digit",
+                "in brackets: spread over seeds, then the statistical error of the test part, in "
+                "units of the last digit",
+                "jets/s per core: training and scoring of inputs that are there, and the making of "
+                "inputs from four-vectors",
+                *(
+                    []
+                    if self.signal is None
+                    else [f"AUC and 1/eB of {self.signal} against the rest"]
+                ),
             ]
         )
 
 
 def _row(
-    name: str, jets: int, runs: Sequence[TrainedTagger], efficiencies: Sequence[float]
+    name: str,
+    jets: int,
+    runs: Sequence[TrainedTagger],
+    efficiencies: Sequence[float],
+    signal: str | None,
 ) -> ComparisonRow:
     found: dict[str, list[Any]] = {"accuracy": [], "auc": []}
     found |= {f"rejection_{value:g}": [] for value in efficiencies}
     for run in runs:
         found["accuracy"].append(run.report.accuracy)
-        found["auc"].append(run.report.auc)
+        found["auc"].append(run.report.of(signal).auc)
         for value in efficiencies:
-            found[f"rejection_{value:g}"].append(run.report.rejection(value))
+            found[f"rejection_{value:g}"].append(run.report.rejection(value, signal))
     values, spreads, errors = {}, {}, {}
     for metric, estimates in found.items():
         numbers = np.array([estimate.value for estimate in estimates])

@@ -23,7 +23,10 @@ def signed_log(value: Tensor) -> Tensor:
         >>> signed_log(torch.tensor([-1.0, 0.0])).exp().tolist()
         [0.5, 1.0]
     """
-    return value.relu().log1p() - (-value).relu().log1p()
+    below = value < 0
+    zero = torch.zeros_like(value)
+    above = torch.where(below, zero, value).log1p()
+    return torch.where(below, -torch.where(below, -value, zero).log1p(), above)
 
 
 class LorentzLayer(nn.Module):

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
+import math
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import awkward as ak
 import numpy as np
 
 from pcgnn.data import FeatureDefinition, ParticleClouds
+from pcgnn.data.checks import GRAPH
 from pcgnn.errors import ConfigError
 from pcgnn.io.atomic import atomic_path
 from pcgnn.metrics import tagging_report
@@ -24,6 +29,7 @@ from pcgnn.training.fitting import fit
 from pcgnn.training.plain import to_plain
 from pcgnn.training.predicting import predict
 from pcgnn.training.recipes import TREES, Recipe, default_recipe
+from pcgnn.training.target_checks import check_rows
 from pcgnn.training.trees import fit_trees
 
 __all__ = ["compare"]
@@ -32,6 +38,11 @@ RESULT = "result.json"
 SCORES = "scores.npz"
 _ORDER_SEED = 20190226
 _PARTS = ("train", "validation", "test")
+# arguments of fit and fit_trees that the comparison sets itself
+_OURS = {
+    "model", "train", "val", "task", "directory", "resume", "overwrite", "seed", "device",
+    "progress", "callbacks",
+}  # fmt: skip
 
 
 def compare(
@@ -40,7 +51,8 @@ def compare(
     validation: ak.Array,
     test: ak.Array,
     *,
-    target: str,
+    target: Any,
+    signal: str | None = None,
     fractions: Sequence[float] = (1.0,),
     seeds: Sequence[int] = (1,),
     directory: str | os.PathLike[str] = "runs/compare",
@@ -64,6 +76,7 @@ def compare(
         validation: the same.
         test: the same.
         target: column with two or more classes.
+        signal: the class whose AUC and rejections are shown; needed with more than two.
         fractions: parts of the training jets, each above 0 and at most 1.
         seeds: of the initial weights, the order and dropout.
         directory: where the trainings are kept.
@@ -74,8 +87,8 @@ def compare(
         progress: show progress.
 
     Raises:
-        ConfigError: an unknown name, a fraction out of range, or a folder that holds a training
-            of another recipe or of other data.
+        ConfigError: an unknown name or argument, a fraction out of range, no signal among several
+            classes, or a folder that holds a training of another recipe or of other data.
 
     Example:
         >>> found = compare(["pfn", "trees"], train, val, test, target="is_top")  # doctest: +SKIP
@@ -94,22 +107,30 @@ def compare(
         recipes = {name: _with_epochs(recipe, epochs) for name, recipe in recipes.items()}
     jets = {"train": train, "validation": validation, "test": test}
     field = _Field(jets, target, jet_axis)
-    _check_names(recipes, field)
+    _check_recipes(recipes, field)
+    counts = sorted({max(round(fraction * len(train)), 1) for fraction in fractions})
     runs = []
-    for fraction in sorted(set(fractions)):
+    for count in counts:
         for name, recipe in recipes.items():
-            parts = field.parts(recipe, fraction)
+            parts = field.parts(recipe, count)
+            _check_classes(parts["train"], signal)
             for seed in dict.fromkeys(seeds):
                 folder = Path(directory) / name / f"{len(parts['train'])}-seed{seed}"
                 run = _Run(name, recipe, seed, parts, folder, device, progress)
-                runs.append(run.result(signal_efficiencies))
-    return Comparison(runs)
+                found = run.result(signal_efficiencies)
+                runs.append(replace(found, input_speed=field.speed))
+    return Comparison(runs, signal)
 
 
 class _Field:
-    """The jets of all parts as clouds of any features, each kept while it is in use."""
+    """The jets of all parts as clouds of any features, each kept while it is in use.
 
-    def __init__(self, jets: Mapping[str, ak.Array], target: str, jet_axis: str) -> None:
+    Attributes:
+        speed: jets per second of CPU time whose inputs were made last.
+    """
+
+    def __init__(self, jets: Mapping[str, ak.Array], target: Any, jet_axis: str) -> None:
+        self.speed = math.nan
         self._jets = jets
         self._target, self._axis = target, jet_axis
         self._made: tuple[str, dict[str, ParticleClouds]] | None = None
@@ -118,7 +139,7 @@ class _Field:
         given = FeatureDefinition.parse(recipe.features).to_dict()
         return FeatureDefinition.from_dict({**given, "jet_axis": self._axis})
 
-    def parts(self, recipe: Recipe, fraction: float) -> dict[str, ParticleClouds]:
+    def parts(self, recipe: Recipe, count: int) -> dict[str, ParticleClouds]:
         definition = self.definition(recipe)
         key = json.dumps(definition.to_dict(), sort_keys=True)
         if self._made is None or self._made[0] != key:
@@ -129,10 +150,15 @@ class _Field:
                 for part in _PARTS
             }
             self._made = (key, made)
+            # once more for the clock: the first time includes imports
+            start = time.process_time()
+            ParticleClouds.from_awkward(
+                self._jets["validation"], features=definition, target=self._target
+            )
+            self.speed = len(made["validation"]) / max(time.process_time() - start, 1e-9)
         whole = self._made[1]
-        if fraction == 1.0:
+        if count == len(whole["train"]):
             return dict(whole)
-        count = max(round(fraction * len(whole["train"])), 1)
         order = np.random.default_rng(_ORDER_SEED).permutation(len(whole["train"]))
         return {**whole, "train": whole["train"][order[:count]]}
 
@@ -271,14 +297,16 @@ def _train_trees(run: _Run) -> tuple[Any, dict[str, Any]]:
         overwrite=True,
         **run.recipe.fit,
     )
-    start = time.process_time()
-    trees.predict(run.parts["test"])
-    speed = len(run.parts["test"]) / max(time.process_time() - start, 1e-9)
+    times = []
+    for _ in range(6):
+        start = time.process_time()
+        trees.predict(run.parts["train"])
+        times.append(max(time.process_time() - start, 1e-9))
     return trees, {
         "parameters": None,
         "flops": None,
         "training_speed": None,
-        "inference_speed": speed,
+        "inference_speed": len(run.parts["train"]) / median(times[1:]),
     }
 
 
@@ -290,14 +318,43 @@ def _network(recipe: Recipe, clouds: ParticleClouds) -> Any:
     )
 
 
-def _check_names(recipes: Mapping[str, Recipe], field: _Field) -> None:
+def _check_recipes(recipes: Mapping[str, Recipe], field: _Field) -> None:
     """Find wrong names and arguments before the first hour of training, not after it."""
     for name, recipe in recipes.items():
+        trained_by = fit_trees if recipe.model == TREES else fit
+        known = set(inspect.signature(trained_by).parameters) - _OURS
+        if unknown := sorted(set(recipe.fit) - known):
+            raise ConfigError(
+                f"the recipe {name!r} has {unknown[0]!r} under fit, which is not to be set there",
+                remedy=f"use {', '.join(sorted(known))}",
+            )
         if Path(name).name != name or name in ("", ".", ".."):
             raise ConfigError(f"{name!r} cannot be the name of a folder", remedy="use plain names")
-        count = len(field.definition(recipe))
+        definition = field.definition(recipe)
         if recipe.model != TREES:
-            create_model(recipe.model, features=count, **recipe.arguments)
+            model = create_model(recipe.model, features=len(definition), **recipe.arguments)
+            check_rows(model, definition)
+        elif definition.rows != GRAPH:
+            raise ConfigError(
+                f"trees take one row per graph, the features {definition.name!r} are of particles",
+                remedy="take features with one row per graph, for example 'high-level'",
+            )
+
+
+def _check_classes(clouds: ParticleClouds, signal: str | None) -> None:
+    classes = clouds.classes or ()
+    if clouds.multi_label or len(classes) < 2:
+        raise ConfigError(
+            "taggers are compared on classes that exclude each other",
+            remedy="name one column of classes as target",
+        )
+    if signal is None and len(classes) > 2:
+        raise ConfigError(
+            f"there are {len(classes)} classes: which one is the signal?",
+            remedy=f"give signal=, one of {', '.join(classes)}",
+        )
+    if signal is not None and signal not in classes:
+        raise ConfigError(f"no class {signal!r}", remedy=f"use one of {', '.join(classes)}")
 
 
 def _with_epochs(recipe: Recipe, epochs: int) -> Recipe:

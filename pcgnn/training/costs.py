@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from pcgnn.training.base_task import Task
@@ -20,8 +19,8 @@ __all__ = ["flops_per_graph", "jets_per_second"]
 def flops_per_graph(task: Task, clouds: Any, *, graphs: int = 256) -> float:
     """Floating-point operations of matrix products, convolutions and attention, per graph.
 
-    A multiplication and an addition are two operations. Of one forward pass over the first
-    graphs; what is elementwise, a reduction or a recurrent cell is not counted.
+    A multiplication and an addition are two operations. Of one forward pass over some graphs; what
+    is elementwise, a reduction or a recurrent cell is not counted.
 
     Args:
         task: standardisation and network.
@@ -29,7 +28,7 @@ def flops_per_graph(task: Task, clouds: Any, *, graphs: int = 256) -> float:
         graphs: how many of them.
     """
     count = min(graphs, len(clouds))
-    batch = clouds.batch(np.arange(count))
+    batch = clouds.batch(_spread(count, len(clouds)))
     counter = FlopCounterMode(display=False)
     was_training = task.training
     task.eval()
@@ -58,9 +57,10 @@ def jets_per_second(
         batches: how many are timed.
     """
     count = min(batch_size, len(clouds))
-    # strided: clouds may be sorted by class or size
-    numbers = np.arange(count * (batches + 1)) % len(clouds)
-    data = [clouds.batch(part).to(task.device) for part in np.split(numbers, batches + 1)]
+    numbers = _spread(count * (batches + 1), len(clouds))
+    data = [
+        clouds.batch(numbers[first :: batches + 1]).to(task.device) for first in range(batches + 1)
+    ]
     was_training = task.training
     state = {name: value.clone() for name, value in task.state_dict().items()}
     task.train(training)
@@ -72,6 +72,11 @@ def jets_per_second(
         task.zero_grad(set_to_none=True)
         task.train(was_training)
     return count / median(times)
+
+
+def _spread(count: int, total: int) -> np.ndarray:
+    """Numbers of graphs from all parts of the clouds, which may be sorted by class or size."""
+    return np.linspace(0, total, count, endpoint=False).astype(np.int64)
 
 
 def _timed(work: Callable[[Any], None], batch: Any, device: torch.device) -> float:
@@ -102,7 +107,7 @@ def _step(task: Task) -> Callable[[Any], None]:
 
     def run(batch: Any) -> None:
         optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(nn.functional.cross_entropy(task(batch), batch.y))
+        torch.autograd.backward(task.batch_loss(batch)[0])
         optimizer.step()
 
     return run

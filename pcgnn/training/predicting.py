@@ -21,7 +21,7 @@ from pcgnn.training.fitting import FitResult, resolve_device
 from pcgnn.training.multi_label_task import MultiLabelTask
 from pcgnn.training.prediction_parts import check_inputs, join_prediction, make_prediction
 from pcgnn.training.task import ClassificationTask
-from pcgnn.training.trees import BoostedTrees
+from pcgnn.training.trees import BoostedTrees, load_trees
 
 __all__ = ["load_source", "predict"]
 
@@ -79,6 +79,8 @@ def predict(
     """
     if batch_size < 1:
         raise ConfigError(f"batch_size = {batch_size} must be at least 1")
+    if isinstance(source, (str, os.PathLike)) and os.fspath(source).endswith(".json"):
+        source = load_trees(source)
     if isinstance(source, BoostedTrees):
         return source.predict(data)
     task = load_source(source)

@@ -6,14 +6,14 @@ from typing import Any
 
 from torch import Tensor
 
-from pcgnn.errors import DataError
+from pcgnn.errors import ConfigError, DataError
 from pcgnn.losses import BatchLoss
 from pcgnn.training.base_task import Task
 from pcgnn.training.datamodule import first_attribute
 from pcgnn.training.multi_label_task import labels_of
 from pcgnn.training.task_inputs import target_of
 
-__all__ = ["check_loss", "check_targets"]
+__all__ = ["check_loss", "check_rows", "check_targets"]
 
 
 def check_targets(task: Task, data: Any) -> None:
@@ -24,6 +24,7 @@ def check_targets(task: Task, data: Any) -> None:
     """
     if task.kind not in ("classification", "multi-label") or data is None:
         return
+    check_rows(task.network, first_attribute("features", data))
     clouds = getattr(data, "clouds", data)
     if not hasattr(clouds, "batch") or not hasattr(clouds, "sizes"):
         return
@@ -41,6 +42,29 @@ def check_targets(task: Task, data: Any) -> None:
             + (f" (the data: {', '.join(names)})" if names else ""),
             branch=task.target,
             remedy=f"create the model with classes={high + 1}, or choose another target",
+        )
+
+
+def check_rows(network: Any, features: Any) -> None:
+    """Refuse a network on particles for rows of variables, and the other way round.
+
+    Raises:
+        ConfigError: the network would train on them, and learn nothing.
+    """
+    rows = getattr(features, "rows", None)
+    if rows is None or not hasattr(network, "one_row"):
+        return
+    if rows == "graph" and not network.one_row:
+        raise ConfigError(
+            f"{network.name or type(network).__name__} is a network on particles, but the features "
+            f"{features.name!r} are one row per graph",
+            remedy="take the model 'dense' or trees, or features of particles",
+        )
+    if rows != "graph" and network.one_row:
+        raise ConfigError(
+            f"{network.name or type(network).__name__} takes one row per graph, but the features "
+            f"{features.name!r} are of particles",
+            remedy="take features with one row per graph, for example 'high-level'",
         )
 
 

@@ -54,6 +54,7 @@ class BoostedTrees:
             ConfigError: the clouds hold other inputs than the trees were trained on.
             DataError: a graph has more than one row.
         """
+        clouds = getattr(clouds, "clouds", clouds)  # behind a loader
         check_inputs(self.features, clouds)
         raw = self.booster.inplace_predict(_rows(clouds))
         signal = np.asarray(raw, np.float64)
@@ -134,7 +135,7 @@ def fit_trees(
     Raises:
         BackendError: XGBoost is not installed (``pip install 'pcgnn[trees]'``).
         ConfigError: a number out of its range.
-        DataError: several rows per graph, or no classes.
+        DataError: several rows per graph, no classes, or negative weights.
 
     Example:
         >>> trees = fit_trees(train, val)  # doctest: +SKIP
@@ -240,6 +241,11 @@ def _library() -> Any:
 
 
 def _rows(clouds: ParticleClouds) -> np.ndarray:
+    if not isinstance(clouds, ParticleClouds):
+        raise DataError(
+            f"trees take all graphs at once, not a {type(clouds).__name__}",
+            remedy="make ParticleClouds of them",
+        )
     if clouds.x is None or clouds.num_particles != len(clouds):
         raise DataError(
             f"{len(clouds)} graphs have {clouds.num_particles} rows of features; trees take one "
@@ -256,6 +262,13 @@ def _matrix(library: Any, clouds: ParticleClouds, part: str) -> Any:
             f"the {part} part has no classes", remedy="make the clouds with target=COLUMN"
         )
     weight = None if clouds.weight is None else clouds.weight.numpy()
+    if weight is not None and (weight < 0).any():
+        raise DataError(
+            f"{int((weight < 0).sum())} weights of the {part} part are negative, which boosted "
+            "trees cannot have",
+            branch="weight",
+            remedy="train without weights, or with their absolute values, and judge with them",
+        )
     return library.DMatrix(rows, label=clouds.y.numpy(), weight=weight)
 
 

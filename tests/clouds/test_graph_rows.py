@@ -99,6 +99,50 @@ def test_the_high_level_definition_tells_top_from_qcd(jets: ak.Array) -> None:
         assert float(tau32[top].median()) < float(tau32[~top].median()) - 0.1
 
 
+def plain_variables(p4: np.ndarray) -> dict[str, float]:
+    """The variables of one jet, E, px, py, pz of its particles, written out."""
+    total = p4.sum(0)
+    pt, eta = np.hypot(p4[:, 1], p4[:, 2]), np.arcsinh(p4[:, 3] / np.hypot(p4[:, 1], p4[:, 2]))
+    phi = np.arctan2(p4[:, 2], p4[:, 1])
+    axis = (np.arcsinh(total[3] / np.hypot(*total[1:3])), np.arctan2(total[2], total[1]))
+
+    def turn(angle: np.ndarray) -> np.ndarray:
+        return (angle + np.pi) % (2 * np.pi) - np.pi
+
+    z = pt / pt.sum()
+    y = np.arctanh(p4[:, 3] / p4[:, 0])
+    r = np.hypot(y[:, None] - y, turn(phi[:, None] - phi))
+    e2 = 0.5 * np.einsum("i,j,ij", z, z, r)
+    e3 = np.einsum("i,j,k,ij,jk,ik", z, z, z, r, r, r, optimize=True) / 6
+    found = {
+        "log_pt": np.log(np.hypot(*total[1:3])),
+        "mass": np.sqrt(max(total[0] ** 2 - (total[1:] ** 2).sum(), 0)),
+        "multiplicity": len(p4),
+        "pt_dispersion": np.sqrt((pt**2).sum()) / pt.sum(),
+        "width": (z * np.hypot(eta - axis[0], turn(phi - axis[1]))).sum(),
+        "leading_share": pt.max() / pt.sum(),
+        "e2": e2,
+        "c2": e3 / e2**2,
+        "d2": min(e3 / e2**3, 50),
+    }
+    return {name: float(value) for name, value in found.items()}
+
+
+def test_every_variable_is_its_formula(jets: ak.Array) -> None:
+    clouds = ParticleClouds.from_awkward(jets[:25], features="high-level")
+    names = clouds.features.names
+    rows = [dict(zip(names, row.tolist(), strict=True)) for row in clouds.x.double()]
+    for row, particles in zip(rows, jets.particles[:25], strict=True):
+        p4 = np.stack([np.asarray(particles[k], np.float64) for k in ("E", "px", "py", "pz")], 1)
+        for name, value in plain_variables(p4).items():
+            assert row[name] == pytest.approx(value, rel=1e-4, abs=1e-6), name
+        if HAS_FASTJET:
+            for n in (1, 2, 3):
+                ratio = row[f"tau{n + 1}"] / row[f"tau{n}"]
+                assert row[f"tau{n + 1}{n}"] == pytest.approx(ratio, rel=1e-4)
+            assert 0 <= row["softdrop_mass"] <= row["mass"] * (1 + 1e-6)
+
+
 def test_jets_of_one_and_two_particles_are_finite() -> None:
     one = {"px": 3.0, "py": 1.0, "pz": 0.5, "E": 4.0}
     two = {"px": 2.0, "py": -1.0, "pz": 0.1, "E": 3.0}

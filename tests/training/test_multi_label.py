@@ -98,7 +98,62 @@ def test_scores_go_to_a_file_label_by_label(jets: ak.Array, tmp_path: Path) -> N
         )
 
 
-def test_wrong_labels_are_named(jets: ak.Array) -> None:
+def test_the_command_line_fits_tests_and_scores(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import uproot
+    import yaml
+
+    from pcgnn.cli import main
+
+    config = {
+        "model": {
+            "class_path": "pcgnn.training.MultiLabelTask",
+            "init_args": {"name": "dense", "features": "high-level", "classes": ["top", "busy"]},
+        },
+        "data": {
+            "class_path": "pcgnn.training.FileData",
+            "init_args": {
+                "files": str(pcgnn.datasets.bundled("toptag")),
+                "event": ["is_top"],
+                "cut": "entry < 600",
+                "features": "high-level",
+                "target": TARGET,
+                "split": [0.6, 0.2, 0.2],
+            },
+        },
+        "trainer": {"max_epochs": 1},
+        "run": {"directory": str(tmp_path / "run"), "progress": False},
+    }
+    path = tmp_path / "labels.yaml"
+    path.write_text(yaml.safe_dump(config))
+    assert main(["fit", "-c", str(path)]) == 0, capsys.readouterr().err
+    assert main(["test", "-c", str(path)]) == 0, capsys.readouterr().err
+    text = capsys.readouterr().out
+    assert "label top" in text
+    assert "not busy" in text
+    words = ["--checkpoint", str(tmp_path / "run" / "best.ckpt"), "--no-cut"]
+    words += ["--files", str(pcgnn.datasets.bundled("toptag"))]
+    assert main(["predict", *words, "--output", str(tmp_path / "scores.root")]) == 0
+    with uproot.open(tmp_path / "scores.root") as file:
+        scores = file[file.keys(cycle=False)[0]].arrays(["score_top", "score_busy"], library="np")
+    assert len(scores["score_top"]) == 12_055
+    assert np.isfinite(scores["score_busy"]).all()
+
+
+def test_the_balance_is_of_each_label() -> None:
+    from pcgnn.losses import BinaryCrossEntropy
+
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(200, 2, generator=generator, dtype=torch.float64)
+    target = torch.stack([torch.arange(200) < 10, torch.arange(200) < 120], 1).double()
+    loss = BinaryCrossEntropy("balanced")(logits, target)
+    values = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    weight = torch.where(target > 0, torch.tensor([190 / 10, 80 / 120]).double(), 1.0)
+    torch.testing.assert_close(loss, (weight * values).sum() / weight.sum())
+
+
+def test_wrong_labels_are_named(jets: ak.Array, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not 0 or 1"):
         ParticleClouds.from_awkward(jets, target={"a": "is_top", "b": "n_particles"})
     with pytest.raises(DataError, match="two or more"):
@@ -112,4 +167,4 @@ def test_wrong_labels_are_named(jets: ak.Array) -> None:
     clouds = made(jets[:60])
     model = pcgnn.create_model("dense", features=clouds.features, classes=3)
     with pytest.raises(DataError, match="the model 3 outputs"):
-        pcgnn.fit(model, clouds, epochs=1, progress=False, directory="unused")
+        pcgnn.fit(model, clouds, epochs=1, progress=False, directory=tmp_path / "run")

@@ -60,6 +60,10 @@ def test_a_file_holds_everything(tmp_path: Path) -> None:
     trees = pcgnn.fit_trees(rows(500, 1), rows(200, 2), rounds=20, directory=tmp_path)
     again = pcgnn.load_trees(tmp_path / "trees.json")
     test = rows(100, 3)
+    by_path = pcgnn.predict(tmp_path / "trees.json", pcgnn.CloudLoader(test, batch_size=10))
+    assert np.array_equal(by_path.probabilities, again.predict(test).probabilities)
+    with pytest.raises(DataError, match="all graphs at once"):
+        pcgnn.predict(again, [test.batch([0])])
     assert np.array_equal(
         pcgnn.predict(again, test).probabilities, pcgnn.predict(trees, test).probabilities
     )
@@ -71,6 +75,25 @@ def test_a_file_holds_everything(tmp_path: Path) -> None:
     assert np.array_equal(
         pcgnn.predict(same, test).probabilities, pcgnn.predict(trees, test).probabilities
     )
+
+
+def test_a_weight_of_two_is_the_same_graph_twice() -> None:
+    data = rows(600, 1)
+    each = torch.ones(600)
+    each[:200] = 2.0
+    weighted = ParticleClouds(x=data.x, ptr=data.ptr, y=data.y, weight=each)
+    numbers = torch.cat([torch.arange(600), torch.arange(200)])
+    doubled = ParticleClouds(x=data.x[numbers], ptr=torch.arange(801), y=data.y[numbers])
+    options = {"rounds": 20, "subsample": 1.0}
+    test = rows(300, 3)
+    plain, a, b = (
+        pcgnn.predict(pcgnn.fit_trees(part, **options), test).signal
+        for part in (data, weighted, doubled)
+    )
+    assert np.abs(a - b).mean() < 0.3 * np.abs(a - plain).mean()
+    negative = ParticleClouds(x=data.x, ptr=data.ptr, y=data.y, weight=each - 1.5)
+    with pytest.raises(DataError, match="400 weights of the train part are negative"):
+        pcgnn.fit_trees(negative)
 
 
 @pytest.mark.parametrize(
