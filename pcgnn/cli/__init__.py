@@ -17,7 +17,7 @@ COMMANDS = {
     "test": ("pcgnn.cli.train", "test", "report of a trained model, test part"),
     "predict": ("pcgnn.cli.scores", "predict", "write the scores of a model, or the tracks found"),
     "compare": ("pcgnn.cli.compare", "compare", "train taggers and judge them on the same jets"),
-    "simulate": ("pcgnn.cli.simulate", "simulate", "simulate tracking events to a ROOT file"),
+    "simulate": ("pcgnn.cli.simulate", "simulate", "simulate jets or tracking events"),
     "convert": ("pcgnn.cli.files", "convert", "ROOT, HDF5 or npz to clouds on disk or to ROOT"),
     "download": ("pcgnn.cli.files", "download", "fetch a public data set"),
     "models": ("pcgnn.cli.files", "models", "list the models"),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pcgnn.cli.options import Parser, add_reading, reading_options
+from pcgnn.cli.options import Parser, add_reading, key_values, reading_options
 from pcgnn.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -129,13 +129,11 @@ def _parts(found: argparse.Namespace) -> tuple[ak.Array, ak.Array, ak.Array]:
         if found.split is not None or found.split_column is not None:
             raise ConfigError("the bundled jets are split already", remedy="leave --split out")
         found.files, found.split_column = [str(bundled("toptag"))], "split"
-        options["event"] = sorted({*(options["event"] or ()), "split", found.target})
+    options["event"] = _columns(found, options["event"])
     jets = read_jets(found.files, **options)
     if found.split_column is not None:
         if found.split is not None:
             raise ConfigError("--split and --split-column are both given", remedy="choose one")
-        if found.split_column not in jets.fields:
-            raise DataError("there is no such column", branch=found.split_column)
         part = np.asarray(jets[found.split_column])
         parts = [jets[part == number] for number in (0, 1, 2)]
     else:
@@ -153,6 +151,20 @@ def _parts(found: argparse.Namespace) -> tuple[ak.Array, ak.Array, ak.Array]:
     if empty:
         raise DataError(f"the {empty[0]} part is empty", remedy="check --split and --cut")
     return parts[0], parts[1], parts[2]
+
+
+def _columns(found: argparse.Namespace, wanted: Sequence[str] | None) -> list[str] | None:
+    """The event columns that target, split and jet axis need beside those asked for."""
+    from pcgnn.io.expressions import compile_expression
+
+    needed = set(compile_expression(found.target).names)
+    needed = {n for n in needed if not n.startswith(("part_", "axis_", "shape_", "n_particles"))}
+    if found.split_column is not None:
+        needed.add(found.split_column)
+    if found.jet_axis == "columns":
+        needed |= {"jet_pt", "jet_eta", "jet_phi", "jet_mass"}
+    derived = set(key_values(found.derived))
+    return sorted({*(wanted or ()), *(needed - derived)}) or None
 
 
 def _yaml(name: str) -> dict[str, Any]:

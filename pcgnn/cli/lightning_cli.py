@@ -26,6 +26,7 @@ from pcgnn.training.fingerprint import check_resumable, data_fingerprint
 from pcgnn.training.fitting import fit_result, run_fit
 from pcgnn.training.plain import to_plain
 from pcgnn.training.run import CONFIG, RunDirectory, open_run, run_callbacks, run_loggers
+from pcgnn.training.target_checks import check_kind
 
 __all__ = ["PcgnnCLI"]
 
@@ -195,6 +196,8 @@ class PcgnnCLI(LightningCLI):
     def _record(self) -> dict[str, Any]:
         """What has to be the same when the run is resumed."""
         self.datamodule.load()
+        for part in (self.datamodule.train, self.datamodule.val):
+            check_kind(self.model, part)  # before a run directory is there
         text = self._parser(self.subcommand).dump(self.config[str(self.subcommand)], format="yaml")
         settings = yaml.safe_load(text)
         for name in ("run", "ckpt_path", "tune_allocator", "data", "efficiency", "method"):

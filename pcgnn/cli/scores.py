@@ -14,7 +14,7 @@ from pcgnn.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from pcgnn.io import Prediction
-    from pcgnn.training import Task
+    from pcgnn.training import BoostedTrees, Task
 
 __all__ = ["predict", "reading_of", "score_files"]
 
@@ -33,7 +33,7 @@ def predict(words: Sequence[str]) -> int:
     )
     parser.add_argument("-c", "--config", help="take run.directory (best.ckpt) and files from it")
     parser.add_argument("--trust", action="append", default=[], help="package named in the config")
-    parser.add_argument("--checkpoint", help="checkpoint of pcgnn fit")
+    parser.add_argument("--checkpoint", help="checkpoint of pcgnn fit, or trees.json")
     parser.add_argument("--files", nargs="+", help="files to score")
     parser.add_argument("--output", required=True, help="for several files with {stem} in it")
     parser.add_argument("--tree", help="tree, if it is not the one of the training")
@@ -62,13 +62,13 @@ def predict(words: Sequence[str]) -> int:
         )
     from pcgnn.io import write_scores
     from pcgnn.ops import tune_allocator
-    from pcgnn.training import load_checkpoint
+    from pcgnn.training import load_checkpoint, load_trees
 
     _check_output(found.output, len(files), found.overwrite)
     if found.edges is not None:
         _check_output(found.edges, len(files), found.overwrite)
     tune_allocator()
-    task = load_checkpoint(checkpoint)
+    task: Any = load_trees(checkpoint) if _is_trees(checkpoint) else load_checkpoint(checkpoint)
     check_tracking(found, task.kind)
     if task.kind in KINDS:
         predict_hits(task, checkpoint, files, found)
@@ -102,8 +102,12 @@ def predict(words: Sequence[str]) -> int:
     return 0
 
 
+def _is_trees(checkpoint: str) -> bool:
+    return str(checkpoint).endswith(".json")
+
+
 def score_files(
-    task: Task,
+    task: Task | BoostedTrees,
     files: Sequence[str],
     *,
     tree: str | None = None,
@@ -116,7 +120,7 @@ def score_files(
     """Scores files as the training read them, chunk by chunk.
 
     Args:
-        task: a task from a checkpoint.
+        task: a task from a checkpoint, or trees.
         files: ROOT files, or one HDF5 or npz file.
         tree: the tree; by default that of the training.
         use_cut: apply the cut of the training.
@@ -160,7 +164,7 @@ def score_files(
     )
 
 
-def reading_of(task: Task, use_cut: bool = True) -> dict[str, Any]:
+def reading_of(task: Task | BoostedTrees, use_cut: bool = True) -> dict[str, Any]:
     """The options with which the training read its files, without what only labels need.
 
     Raises:
@@ -205,7 +209,7 @@ def _needed_derived(
 
 
 def _chunks(
-    task: Task,
+    task: Task | BoostedTrees,
     files: Sequence[str],
     tree: str | None,
     use_cut: bool,

@@ -200,6 +200,27 @@ class FeatureDefinition:
             kept.append(replace(feature, optional=False))
         return replace(self, features=tuple(kept), jet_axis=jet_axis or self.jet_axis)
 
+    def resolves_to(self, other: FeatureDefinition) -> bool:
+        """Whether ``other`` is what this definition may become on some data.
+
+        Args:
+            other: a definition of which everything is settled.
+
+        Example:
+            >>> charge = {"expression": "part_q", "optional": True}
+            >>> whole = FeatureDefinition.parse([charge, "part_pt"])
+            >>> whole.resolves_to(whole.resolve(["part_pt"], "particles"))
+            True
+        """
+        settled = [replace(feature, optional=False) for feature in self.features]
+        required = [f for f, own in zip(settled, self.features, strict=True) if not own.optional]
+        return (
+            all(feature in settled for feature in other.features)
+            and all(feature in other.features for feature in required)
+            and (self.pos, self.rows) == (other.pos, other.rows)
+            and self.jet_axis in ("auto", other.jet_axis)
+        )
+
     def check_width(self, width: int) -> None:
         """Raise a ConfigError unless ``width`` is the number of inputs."""
         if width != len(self):

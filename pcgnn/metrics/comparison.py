@@ -203,8 +203,7 @@ class Comparison:
             [
                 f"{len(self.runs)} trainings, {len(self.runs[0].report):,} test jets",
                 self.table(),
-                "in brackets: spread over seeds, then the statistical error of the test part, in "
-                "units of the last digit",
+                "± spread over seeds ± statistical error of the test part (half the interval)",
                 "jets/s per core: training and scoring of inputs that are there, and the making of "
                 "inputs from four-vectors",
                 *(
@@ -240,13 +239,10 @@ def _row(
 
 
 def _with_errors(row: ComparisonRow, metric: str, decimals: int) -> str:
-    """``0.9722(4)(9)``: value, spread over seeds, counting error in units of the last digit."""
+    """``0.9722 ± 0.0004 ± 0.0009``: value, spread over seeds, statistical error."""
     text = f"{row.values[metric]:,.{decimals}f}"
     for error in (row.spreads[metric], row.errors[metric]):
-        if math.isnan(error):
-            text += "(-)"
-        else:
-            text += f"({error * 10**decimals:.0f})" if math.isfinite(error) else "(inf)"
+        text += " ± -" if math.isnan(error) else f" ± {error:,.{decimals}f}"
     return text
 
 

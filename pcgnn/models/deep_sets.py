@@ -19,6 +19,8 @@ from pcgnn.ops.segments import segment_reduce
 
 __all__ = ["EnergyFlowNetwork", "ParticleFlowNetwork"]
 
+_TYPICAL = 32.0
+
 
 class ParticleFlowNetwork(CloudModel):
     r"""Particle Flow Network (PFN).
@@ -30,7 +32,9 @@ class ParticleFlowNetwork(CloudModel):
     .. math::
         F\Big(\sum_i \Phi(x_i)\Big)
 
-    The defaults are the published network (82k parameters for four features and two classes).
+    The sum over the particles is divided by a fixed 32, some number of particles, so that the
+    layers behind it start with numbers of order one; F may undo it. The defaults are the published
+    network (82k parameters for four features and two classes).
 
     Args:
         features: features per particle.
@@ -94,7 +98,7 @@ class ParticleFlowNetwork(CloudModel):
     def logits(self, cloud: Cloud) -> Tensor:
         """Compute the logits, shape (G, classes)."""
         pooled = self.pool(_wide(self.phi(cloud.x)), cloud.ptr, cloud.plan)
-        logits: Tensor = self.f(pooled)
+        logits: Tensor = self.f(pooled / _TYPICAL if self.pool.names == ["sum"] else pooled)
         return logits
 
 

@@ -49,9 +49,9 @@ def compared_rocs(
         ConfigError: an unknown tagger.
     """
     if taggers is None:
-        largest = {row.name: row for row in comparison.rows}  # rows rise in jets
-        ranked = sorted(largest.values(), key=lambda row: -row.values["auc"])
-        taggers = [row.name for row in ranked[: len(COLOURS)]]
+        taggers = _ranked(comparison)[: len(COLOURS)]
+    if title is None and any(len(row.runs) > 1 for row in comparison.rows):
+        title = "of each tagger the training of median AUC"
     reports = {name: comparison.best(name, jets).report for name in taggers}
     return roc(reports, ax=ax, title=title)
 
@@ -59,9 +59,9 @@ def compared_rocs(
 def auc_against_jets(
     comparison: Comparison, *, ax: Axes | None = None, title: str | None = None
 ) -> Figure:
-    """Area outside the ROC curve, 1 - AUC, against the number of training jets.
+    """AUC against the number of training jets.
 
-    Error bars are the spread over seeds, and with one seed the statistical error.
+    Error bars are the spread over seeds, or with one seed the statistical error.
 
     Args:
         comparison: of :func:`pcgnn.compare`.
@@ -71,14 +71,17 @@ def auc_against_jets(
     Returns:
         The figure.
     """
-    names = list(dict.fromkeys(row.name for row in comparison.rows))
+    names = _ranked(comparison)
+    counts = sorted({row.jets for row in comparison.rows})
     with style():
         figure, ax = axes_or_new(ax)
         for number, name in enumerate(names):
             rows = [row for row in comparison.rows if row.name == name]
+            # a little apart, so that bars at the same number of jets can be told from each other
+            shift = 1 + 0.02 * (number - (len(names) - 1) / 2)
             ax.errorbar(
-                [row.jets for row in rows],
-                [1 - row.values["auc"] for row in rows],
+                [row.jets * shift for row in rows],
+                [row.values["auc"] for row in rows],
                 yerr=[_error(row) for row in rows],
                 color=COLOURS[number % len(COLOURS)],
                 marker=_MARKERS[number % len(_MARKERS)],
@@ -86,10 +89,11 @@ def auc_against_jets(
                 label=name,
             )
         ax.set_xscale("log")
-        ax.set_yscale("log")
+        ax.set_xticks(counts, [f"{count:,}" for count in counts])
+        ax.minorticks_off()
         ax.set_xlabel("Training jets")
-        ax.set_ylabel("1 - AUC")
-        ax.legend(loc="best", ncols=2 if len(names) > 4 else 1)
+        ax.set_ylabel("AUC")
+        ax.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), title=_bars(comparison))
         set_title(ax, title)
     return figure
 
@@ -102,9 +106,9 @@ def auc_against_cost(
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Figure:
-    """Area outside the ROC curve, 1 - AUC, against what a tagger costs; lower left is better.
+    """AUC against what a tagger costs; upper left is better.
 
-    Error bars are the spread over seeds, and with one seed the statistical error. Taggers without
+    Error bars are the spread over seeds, or with one seed the statistical error. Taggers without
     the cost (trees have no operations) are left out. The time of scores includes the making of the
     inputs from four-vectors, which takes most of it for variables of the jet.
 
@@ -128,12 +132,14 @@ def auc_against_cost(
     rows = [row for row in comparison.rows if row.jets == jets and row.cost(cost) is not None]
     if not rows:
         raise ConfigError(f"no tagger trained on {jets} jets has the cost {cost!r}")
+    ranked = _ranked(comparison)
     with style():
         figure, ax = axes_or_new(ax)
-        for number, row in enumerate(rows):
+        for row in sorted(rows, key=lambda row: ranked.index(row.name)):
+            number = ranked.index(row.name)
             ax.errorbar(
                 _cost(row, cost),
-                1 - row.values["auc"],
+                row.values["auc"],
                 yerr=_error(row),
                 color=COLOURS[number % len(COLOURS)],
                 marker=_MARKERS[number % len(_MARKERS)],
@@ -142,12 +148,22 @@ def auc_against_cost(
                 label=row.name,
             )
         ax.set_xscale("log")
-        ax.set_yscale("log")
         ax.set_xlabel(_COSTS[cost])
-        ax.set_ylabel("1 - AUC")
-        ax.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+        ax.set_ylabel("AUC")
+        ax.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), title=_bars(comparison))
         set_title(ax, title)
     return figure
+
+
+def _ranked(comparison: Comparison) -> list[str]:
+    """The names by falling AUC at their largest number of jets: each has its place and colour."""
+    largest = {row.name: row for row in comparison.rows}  # rows rise in jets
+    return [row.name for row in sorted(largest.values(), key=lambda row: -row.values["auc"])]
+
+
+def _bars(comparison: Comparison) -> str:
+    several = any(len(row.runs) > 1 for row in comparison.rows)
+    return "bars: spread over seeds" if several else "bars: statistical error"
 
 
 def _cost(row: ComparisonRow, cost: str) -> float:

@@ -99,7 +99,8 @@ class Task(LightningModule):
         check_network(network, name, arguments)
         self._pending = None if name is None else (name, dict(arguments or {}))
         self.network: nn.Module = Unbuilt() if network is None else network
-        if self._pending is not None and self.features is not None:
+        # the width of inputs some of which are optional is known with the data
+        if self._pending is not None and self.features is not None and not _open(self.features):
             self.build()
         self.target = target
         self.loss_name = loss or self.default_loss
@@ -125,10 +126,12 @@ class Task(LightningModule):
         Does nothing to a network that is there already.
 
         Args:
-            features: definition of the inputs, if the task has none yet.
+            features: definition of the inputs, taken if the task has none yet or if it is the same
+                with everything settled that depends on the data.
             classes: names of the classes, taken if their number is right.
         """
-        if self.features is None:
+        ours = self.features
+        if ours is None or (hasattr(ours, "resolves_to") and _settled(ours, features)):
             self.features = self.parse_features(features)
         if classes and (len(classes) == len(self.classes) or isinstance(self.network, Unbuilt)):
             self.classes = class_names(classes)
@@ -288,3 +291,11 @@ class Task(LightningModule):
         self.provenance = dict(content["provenance"])
         if content["classes"]:
             self.classes = tuple(content["classes"])
+
+
+def _open(features: Any) -> bool:
+    return any(getattr(feature, "optional", False) for feature in features)
+
+
+def _settled(ours: Any, theirs: Any) -> bool:
+    return hasattr(theirs, "resolves_to") and bool(ours.resolves_to(theirs))

@@ -122,6 +122,10 @@ def compare(
     return Comparison(runs, signal)
 
 
+_OF_NETWORKS = set(inspect.signature(fit).parameters) - _OURS
+_OF_TREES = set(inspect.signature(fit_trees).parameters) - _OURS
+
+
 class _Field:
     """The jets of all parts as clouds of any features, each kept while it is in use.
 
@@ -321,8 +325,7 @@ def _network(recipe: Recipe, clouds: ParticleClouds) -> Any:
 def _check_recipes(recipes: Mapping[str, Recipe], field: _Field) -> None:
     """Find wrong names and arguments before the first hour of training, not after it."""
     for name, recipe in recipes.items():
-        trained_by = fit_trees if recipe.model == TREES else fit
-        known = set(inspect.signature(trained_by).parameters) - _OURS
+        known = _OF_TREES if recipe.model == TREES else _OF_NETWORKS
         if unknown := sorted(set(recipe.fit) - known):
             raise ConfigError(
                 f"the recipe {name!r} has {unknown[0]!r} under fit, which is not to be set there",
@@ -332,7 +335,12 @@ def _check_recipes(recipes: Mapping[str, Recipe], field: _Field) -> None:
             raise ConfigError(f"{name!r} cannot be the name of a folder", remedy="use plain names")
         definition = field.definition(recipe)
         if recipe.model != TREES:
-            model = create_model(recipe.model, features=len(definition), **recipe.arguments)
+            try:
+                model = create_model(recipe.model, features=len(definition), **recipe.arguments)
+            except ConfigError as error:
+                raise ConfigError(
+                    f"the recipe {name!r}: {error.problem}", remedy=error.remedy
+                ) from error
             check_rows(model, definition)
         elif definition.rows != GRAPH:
             raise ConfigError(

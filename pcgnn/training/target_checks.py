@@ -13,7 +13,22 @@ from pcgnn.training.datamodule import first_attribute
 from pcgnn.training.multi_label_task import labels_of
 from pcgnn.training.task_inputs import target_of
 
-__all__ = ["check_loss", "check_rows", "check_targets"]
+__all__ = ["check_kind", "check_loss", "check_rows", "check_targets"]
+
+
+def check_kind(task: Task, data: Any) -> None:
+    """Look at the kind of the targets of clouds alone, before the network is made.
+
+    Raises:
+        DataError: there are none, or they are not of the kind of the task.
+    """
+    clouds = getattr(data, "clouds", data)
+    if not hasattr(clouds, "batch") or not hasattr(clouds, "sizes"):
+        return
+    if task.kind == "classification":
+        target_of(clouds)
+    elif task.kind == "multi-label":
+        labels_of(clouds)
 
 
 def check_targets(task: Task, data: Any) -> None:

@@ -94,6 +94,11 @@ def target_of(batch: Any) -> Tensor:
         raise DataError(
             "the graphs have no target", remedy="name it: ParticleClouds.from_awkward(target=...)"
         )
+    if target.dim() == 2 and target.shape[1] > 1 and not target.is_floating_point():
+        raise DataError(
+            f"the graphs have {target.shape[1]} labels each, the task is on one class per graph",
+            remedy="train a pcgnn.training.MultiLabelTask, or name one column as target",
+        )
     labels: Tensor = target.squeeze(1) if target.dim() == 2 and target.shape[1] == 1 else target
     if labels.dim() != 1 or labels.is_floating_point():
         raise DataError(

@@ -43,6 +43,11 @@ class BoostedTrees:
     provenance: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def kind(self) -> str:
+        """What is classified, as of a task."""
+        return "classification"
+
+    @property
     def rounds(self) -> int:
         """Number of rounds kept."""
         return int(self.booster.num_boosted_rounds())

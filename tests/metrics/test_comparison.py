@@ -54,12 +54,12 @@ def test_the_median_training_is_shown() -> None:
         Comparison(runs).best("c")
 
 
-def test_the_table_carries_both_errors_in_the_last_digit() -> None:
+def test_the_table_carries_both_errors() -> None:
     comparison = Comparison([trained("a", 1, parameters=1234), trained("a", 2, parameters=1234)])
     row = comparison.rows[0]
     text = comparison.table("markdown").splitlines()[2]
     value, spread, error = (part["auc"] for part in (row.values, row.spreads, row.errors))
-    assert f"{value:.4f}({spread * 1e4:.0f})({error * 1e4:.0f})" in text
+    assert f"{value:.4f} ± {spread:.4f} ± {error:.4f}" in text
     assert "1,234" in text
     assert "a" in str(comparison).splitlines()[3]
     with pytest.raises(ConfigError, match="style"):

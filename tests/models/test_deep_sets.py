@@ -36,7 +36,7 @@ def plain(model: CloudModel, data: list[Data]) -> Tensor:
             z = momentum / momentum.sum()
             pooled = sum(z[i] * mlp(model.phi, jet.pos[i], last=False) for i in range(len(z)))
         else:
-            pooled = sum(mlp(model.phi, jet.x[i], last=False) for i in range(len(jet.x)))
+            pooled = sum(mlp(model.phi, jet.x[i], last=False) for i in range(len(jet.x))) / 32
         logits.append(mlp(model.f, pooled, last=True))
     return torch.stack(logits)
 

@@ -229,14 +229,14 @@ def test_measuring_the_speed_leaves_the_weights(parts: tuple[ak.Array, ...]) -> 
     scoring = jets_per_second(task, clouds, training=False, batch_size=32)
     assert np.isfinite([training, scoring]).all()
     assert scoring > training > 0
+    after = task.state_dict()
+    assert all((after[name] == value).all() for name, value in before.items())
     start = time.process_time()
     for _ in range(4):
         batch = clouds.batch(np.arange(32))
         task.batch_loss(batch)[0].backward()
     by_hand = 4 * 32 / (time.process_time() - start)
     assert by_hand / 3 < training < by_hand * 3
-    after = task.state_dict()
-    assert all((after[name] == value).all() for name, value in before.items())
 
 
 def test_the_command_writes_table_and_figures(tmp_path: Path) -> None:
@@ -253,3 +253,23 @@ def test_the_command_writes_table_and_figures(tmp_path: Path) -> None:
     names = {path.name for path in (tmp_path / "out").glob("*")}
     assert {"comparison.txt", "comparison.md", "roc.png", "auc_against_jets.png"} <= names
     assert main([*words[:-1], "--epochs", "2", "--no-progress"]) == 2
+
+
+def test_the_command_scores_with_the_trees_of_a_comparison(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import uproot
+
+    from pcgnn.cli import main
+
+    jets = pcgnn.datasets.bundled("jets-pf")
+    words = ["compare", "trees", "--files", str(jets), "--cut", "(label < 2) & (jet_pt < 575)"]
+    words += ["--target", "is_top", "--split-column", "split", "--output", str(tmp_path / "out")]
+    assert main([*words, "--no-progress"]) == 0, capsys.readouterr().err
+    trees = next((tmp_path / "out").rglob("trees.json"))
+    words = ["predict", "--checkpoint", str(trees), "--files", str(jets)]
+    assert main([*words, "--output", str(tmp_path / "scores.root"), "--no-cut"]) == 0
+    with uproot.open(tmp_path / "scores.root") as file:
+        signal = file["jets"]["score_is_top"].array(library="np")
+    truth = pcgnn.read_root(jets, particles="part_*", event=["label"]).label
+    assert signal[np.asarray(truth) == 1].mean() > signal[np.asarray(truth) == 0].mean() + 0.5

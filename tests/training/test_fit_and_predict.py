@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from torch_geometric.data import Batch
 from training_samples import PerGraph, separable, small_model
 
+import pcgnn
 from pcgnn.data import CloudLoader, Standardizer
 from pcgnn.errors import CheckpointError, ConfigError, DataError
 from pcgnn.training import ClassificationTask, fit, load_checkpoint, predict
@@ -431,3 +433,18 @@ def test_epoch_loader_shows_a_length_only_if_there_is_one():
     unsized = EpochLoader((i for i in range(3)), lambda: 0)
     assert not hasattr(unsized, "__len__")
     assert list(unsized) == [0, 1, 2]
+
+
+def test_a_named_network_waits_for_inputs_that_are_optional(tmp_path: Path) -> None:
+    jets = pcgnn.read_root(pcgnn.datasets.bundled("toptag"), particles="part_*", event=["is_top"])
+    clouds = pcgnn.ParticleClouds.from_awkward(
+        jets[:300], features="particlenet-full", target="is_top"
+    )
+    task = ClassificationTask(name="pfn", features="particlenet-full")
+    result = pcgnn.fit(
+        None, clouds, task=task, epochs=1, directory=tmp_path / "run", progress=False
+    )
+    # four-vectors alone: charges, types and impact parameters are not there
+    assert result.model.config["features"] == len(clouds.features) == 7
+    again = pcgnn.predict(result.best_checkpoint, clouds)
+    assert len(again) == 300
