@@ -18,6 +18,7 @@ from pcgnn.models.lgatr_network import LGATrTagger
 from pcgnn.models.lola import LoLa
 from pcgnn.models.lorentznet import LorentzNet
 from pcgnn.models.lstm_tagger import LSTMTagger
+from pcgnn.models.parametric_network import ParametricNetwork
 from pcgnn.models.particle_transformer import ParticleTransformer
 from pcgnn.models.particlenet import ParticleNet
 from pcgnn.models.published import list_published, load_published
@@ -55,6 +56,7 @@ __all__ = [
     "LoLa",
     "LorentzNet",
     "Model",
+    "ParametricNetwork",
     "ParticleFlowNetwork",
     "ParticleNet",
     "ParticleTransformer",

@@ -31,6 +31,7 @@ class ModelEntry(NamedTuple):
 
 MODELS: dict[str, ModelEntry] = {
     "cnn": ModelEntry("pcgnn.models.image_network", "JetImageCNN", {}),
+    "affine-pnn": ModelEntry("pcgnn.models.parametric_network", "ParametricNetwork", {}),
     "condensation-network": ModelEntry(
         "pcgnn.models.condensation_network", "CondensationNetwork", {}
     ),
@@ -63,6 +64,9 @@ MODELS: dict[str, ModelEntry] = {
         "pcgnn.models.particlenet",
         "ParticleNet",
         {"blocks": [[7, [32, 32, 32]], [7, [64, 64, 64]]], "classifier": [[128, 0.1]]},
+    ),
+    "pnn": ModelEntry(
+        "pcgnn.models.parametric_network", "ParametricNetwork", {"conditioning": "input"}
     ),
     "pfn": ModelEntry("pcgnn.models.deep_sets", "ParticleFlowNetwork", {}),
     "resnet": ModelEntry("pcgnn.models.image_network", "JetImageResNet", {}),
