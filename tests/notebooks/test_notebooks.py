@@ -162,8 +162,8 @@ def _kept_background(text: str) -> float:
 
 def check_05(text: str, *, least_auc: float) -> None:
     assert "6,055 jets to train, 2,000 to validate, 4,000 to test" in text
-    assert least_auc < number(r"\ndense .*?  0\.\d+\S+ +(0\.\d+)", text) < 0.985
-    assert least_auc < number(r"\ntrees .*?  0\.\d+\S+ +(0\.\d+)", text) < 0.985
+    assert least_auc < number(r"\ndense +[\d,]+ +1 +0\.\d+ ± - ± 0\.\d+ +(0\.\d+)", text) < 0.985
+    assert least_auc < number(r"\ntrees +[\d,]+ +1 +0\.\d+ ± - ± 0\.\d+ +(0\.\d+)", text) < 0.985
     assert number(r"\nmass +([\d.]+)% of the gain", text) > 10
     assert number(r"on average ([\d.]+)% of the pT", text) > 97
     assert number(r"turned about the beam ([\d.e+-]+)", text) < 1e-9
