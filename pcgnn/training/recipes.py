@@ -87,7 +87,8 @@ _RECIPES: Mapping[str, Recipe] = MappingProxyType(
             ),
             _one_cycle("lgatr", 20, batch_size=32),
             _one_cycle("lola", 8),
-            # as published (arXiv:2201.08187)
+            # as published (arXiv:2201.08187), but for the epoch that is kept: that of best accuracy is
+            # one of many when there are some thousand jets to validate
             Recipe(
                 "lorentznet",
                 fit={
@@ -96,7 +97,6 @@ _RECIPES: Mapping[str, Recipe] = MappingProxyType(
                     "lr": 1e-3,
                     "weight_decay": 1e-2,
                     "schedule": "cosine-restarts",
-                    "monitor": "val_accuracy",
                 },
             ),
             _one_cycle("lstm", 20),
