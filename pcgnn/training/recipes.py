@@ -87,8 +87,8 @@ _RECIPES: Mapping[str, Recipe] = MappingProxyType(
             ),
             _one_cycle("lgatr", 20, batch_size=32),
             _one_cycle("lola", 8),
-            # as published (arXiv:2201.08187) but for the epoch that is kept: by accuracy it is one of
-            # many alike where only some thousand jets validate
+            # as published (arXiv:2201.08187) but for the epoch that is kept: some thousand jets do
+            # not tell which has the best accuracy
             Recipe(
                 "lorentznet",
                 fit={
