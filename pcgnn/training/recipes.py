@@ -100,7 +100,7 @@ _RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 },
             ),
             _one_cycle("lstm", 20),
-            _one_cycle("particle-transformer", 8, lr=1e-3),
+            _one_cycle("particle-transformer", 5, lr=1e-3),
             _one_cycle("particlenet", 14),
             _one_cycle("particlenet-lite", 20),
             _one_cycle("pfn", 30),
