@@ -32,10 +32,17 @@ def flops_per_graph(task: Task, clouds: Any, *, graphs: int = 256) -> float:
     counter = FlopCounterMode(display=False)
     was_training = task.training
     task.eval()
+    # the counter hooks into gradients of what goes into modules, and a network may hand a parameter
+    # to one, under no_grad one without a history
+    trained = [parameter for parameter in task.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
     try:
         with torch.no_grad(), counter:
             task(batch.to(task.device))
     finally:
+        for parameter in trained:
+            parameter.requires_grad_(True)
         task.train(was_training)
     return float(counter.get_total_flops()) / count
 

@@ -273,3 +273,15 @@ def test_the_command_scores_with_the_trees_of_a_comparison(
         signal = file["jets"]["score_is_top"].array(library="np")
     truth = pcgnn.read_root(jets, particles="part_*", event=["label"]).label
     assert signal[np.asarray(truth) == 1].mean() > signal[np.asarray(truth) == 0].mean() + 0.5
+
+
+@pytest.mark.parametrize("name", [n for n in list_recipes() if n not in ("trees", "lgatr")])
+def test_operations_of_every_tagger_can_be_counted(parts: tuple[ak.Array, ...], name: str) -> None:
+    recipe = default_recipe(name)
+    clouds = pcgnn.ParticleClouds.from_awkward(
+        parts[0][:20], features=recipe.features, target="is_top"
+    )
+    model = pcgnn.create_model(recipe.model, features=len(clouds.features), **recipe.arguments)
+    task = ClassificationTask(model, features=clouds.features)
+    assert flops_per_graph(task, clouds) > 1000
+    assert all(parameter.requires_grad for parameter in model.parameters())
