@@ -125,7 +125,8 @@ class CloudModel(nn.Module, ABC):
             plan: sizes of the graphs on the host; without it the device is asked for them.
 
         Raises:
-            DataError: if a tensor is missing, shapes do not fit, or a graph is empty.
+            DataError: if a tensor is missing, shapes do not fit, a graph is empty, or has several
+                rows where the model takes one.
         """
         given = {"x": x, "pos": pos, "p4": p4}
         names = sorted(self.needs)
@@ -138,6 +139,11 @@ class CloudModel(nn.Module, ABC):
             )
         plan = plan if plan is not None else SizePlan.from_ptr(ptr)
         _check(tensors, ptr, plan)
+        if self.one_row and plan.total != plan.num_graphs:
+            raise DataError(
+                f"{plan.num_graphs} graphs have {plan.total} rows, the model takes one row per graph",
+                remedy='make the clouds with one row per graph, for example features="high-level"',
+            )
         features = self.config.get("features")
         if x is not None and "x" in tensors and isinstance(features, int) and x.size(1) != features:
             raise DataError(

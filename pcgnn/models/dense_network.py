@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from pcgnn.errors import ConfigError, DataError
+from pcgnn.errors import ConfigError
 from pcgnn.models.base import Cloud, CloudModel
 from pcgnn.nn.activations import Activation, Initialisation
 from pcgnn.nn.dense import dense_layers
@@ -84,16 +84,6 @@ class DenseNetwork(CloudModel):
         )
 
     def logits(self, cloud: Cloud) -> Tensor:
-        """Compute the logits, shape (G, classes).
-
-        Raises:
-            DataError: a graph has more than one row.
-        """
-        if cloud.plan.total != cloud.plan.num_graphs:
-            raise DataError(
-                f"{cloud.plan.num_graphs} graphs have {cloud.plan.total} rows, the network takes "
-                "one row per graph",
-                remedy='make the clouds with one row per graph, for example features="high-level"',
-            )
+        """Compute the logits, shape (G, classes)."""
         logits: Tensor = self.layers(cloud.x)
         return logits

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from torch import Tensor, nn
 
-from pcgnn.errors import ConfigError, DataError
+from pcgnn.errors import ConfigError
 from pcgnn.models.base import Cloud, CloudModel
 from pcgnn.nn.activations import Activation, Initialisation
 from pcgnn.nn.conditioning import Condition
@@ -100,17 +100,7 @@ class ParametricNetwork(CloudModel):
         self.out = Dense(inputs, classes, activation=None, initialisation=initialisation)
 
     def logits(self, cloud: Cloud) -> Tensor:
-        """Compute the logits, shape (G, classes).
-
-        Raises:
-            DataError: a graph has more than one row.
-        """
-        if cloud.plan.total != cloud.plan.num_graphs:
-            raise DataError(
-                f"{cloud.plan.num_graphs} graphs have {cloud.plan.total} rows, the network takes "
-                "one row per graph",
-                remedy="make the clouds with one row per graph (rows: graph)",
-            )
+        """Compute the logits, shape (G, classes)."""
         x = cloud.x
         m = x[:, -self.parameters_ :]
         if self.conditioned:
