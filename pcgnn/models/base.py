@@ -141,7 +141,7 @@ class CloudModel(nn.Module, ABC):
         _check(tensors, ptr, plan)
         if self.one_row and plan.total != plan.num_graphs:
             raise DataError(
-                f"{plan.num_graphs} graphs have {plan.total} rows, the model takes one row per graph",
+                f"{plan.num_graphs} graphs have {plan.total} rows, the model takes one per graph",
                 remedy='make the clouds with one row per graph, for example features="high-level"',
             )
         features = self.config.get("features")
