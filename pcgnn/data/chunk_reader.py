@@ -87,16 +87,14 @@ class ChunkReader:
         columns = parts[0]
         if len(columns) == 0:
             return None
-        if columns.offsets is None:
-            raise ReadError(
-                "no particles are read", file=source.file, remedy='pass particles="part_*"'
-            )
         event = {
             **columns.event,
             "file": np.full(len(columns), chunk.file, dtype=np.int32),
             "entry": columns.entry,
         }
-        records = FlatRecords(columns.offsets, columns.particles, event, {})
+        bare = columns.offsets is None
+        offsets = np.zeros(len(columns) + 1, np.int64) if bare else columns.offsets
+        records = FlatRecords(offsets, columns.particles, event, {}, bare)
         if self._arena is not None:
             self._arena.expect(len(columns))
         provenance = self.provenance(plan.table.name)

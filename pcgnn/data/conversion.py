@@ -115,10 +115,15 @@ def clouds_from_records(
         DataError: an empty jet, a missing column, a NaN or infinity, an unknown label.
         ExpressionError: an expression is not in the safe language.
     """
-    _refuse_empty(records)
+    asked = options.features
+    if records.bare:
+        asked = _of_events(asked, options.max_particles, records)
+    else:
+        _refuse_empty(records)
     dtype = _NUMPY_TYPES[options.dtype]
-    definition = resolve_features(options.features, records)
-    flat = compute_features(definition, records, p4=options.p4, dtype=dtype, arena=arena)
+    definition = resolve_features(asked, records)
+    p4 = options.p4 and not records.bare
+    flat = compute_features(definition, records, p4=p4, dtype=dtype, arena=arena)
     found: dict[str, np.ndarray | None] = {"x": flat.x, "pos": flat.pos, "p4": flat.p4}
     levels = dict.fromkeys(found, PARTICLE)
     one_row = definition.rows == GRAPH
@@ -160,6 +165,28 @@ def clouds_from_records(
         provenance=_provenance(provenance, definition, options),
         levels={name: levels[name] for name in arrays},
     )
+
+
+def _of_events(
+    definition: FeatureDefinition, max_particles: int | None, records: FlatRecords
+) -> FeatureDefinition:
+    """The definition for events without particles: one row each."""
+    result = definition.of_events()
+    needed = sorted(name for name in result.needs if _is_of_particles(name, records.event))
+    if max_particles is not None:
+        needed.append(f"max_particles = {max_particles}")
+    if needed:
+        raise DataError(
+            f"the features {definition.name!r} use {needed[0]}, but the array has no 'particles' "
+            f"field; it has {', '.join(sorted(records.event))}",
+            branch="particles",
+            remedy='read particles (particles="part_*"), or give features of event columns',
+        )
+    return result
+
+
+def _is_of_particles(name: str, event: Mapping[str, Any]) -> bool:
+    return name not in event and name.startswith(("part_", "axis_", "shape_", "n_particles"))
 
 
 def _refuse_empty(records: FlatRecords) -> None:

@@ -200,6 +200,11 @@ class FeatureDefinition:
             kept.append(replace(feature, optional=False))
         return replace(self, features=tuple(kept), jet_axis=jet_axis or self.jet_axis)
 
+    def of_events(self) -> FeatureDefinition:
+        """The same inputs with one row per event, for events without particles."""
+        particle = self.pos in (_POSITIONS, ("axis_eta", "axis_phi"))
+        return replace(self, rows=GRAPH, pos=() if particle else self.pos)
+
     def resolves_to(self, other: FeatureDefinition) -> bool:
         """Whether ``other`` is what this definition may become on some data.
 

@@ -26,12 +26,14 @@ class FlatRecords:
         particles: particle fields by name, (N,) each.
         event: numeric event columns by name, (G, ...) each.
         skipped: event columns that are no numbers or are jagged, with the reason.
+        bare: the records are events without particles; the offsets are all 0.
     """
 
     offsets: np.ndarray
     particles: dict[str, np.ndarray]
     event: dict[str, np.ndarray]
     skipped: dict[str, str]
+    bare: bool = False
 
     @property
     def sizes(self) -> np.ndarray:
@@ -40,26 +42,28 @@ class FlatRecords:
 
 
 def flatten_records(jets: ak.Array, fields: Sequence[str] | None = None) -> FlatRecords:
-    """Take records with a ``particles`` field apart; no loop over jets.
+    """Take records apart; no loop over jets.
 
     Sliced, masked, indexed and partitioned layouts are packed first.
 
     Args:
-        jets: records; ``particles`` is a list of records of numbers.
+        jets: records; ``particles``, where there are any, is a list of records of numbers.
         fields: the particle fields wanted, by default all.
 
     Raises:
-        DataError: there are no particles, a value is missing (None), or a field is no number.
+        DataError: there are no records, a value is missing (None), or a field is no number.
     """
-    if not isinstance(jets, ak.Array) or _PARTICLES not in ak.fields(jets):
+    if not isinstance(jets, ak.Array) or not ak.fields(jets) or jets.ndim != 1:
         raise DataError(
-            "clouds are made from an awkward array of records with a 'particles' field, got "
-            f"{type(jets).__name__}"
-            + (f" with fields {ak.fields(jets)}" if isinstance(jets, ak.Array) else ""),
+            "clouds are made from an awkward array of records with event columns and, usually, a "
+            f"'particles' field, got {type(jets).__name__}",
             remedy="read the file with pcgnn.read_root, or use ak.zip",
         )
     entries = _entries(jets)
-    offsets, particles = _particles(jets[_PARTICLES], fields, entries)
+    bare = _PARTICLES not in ak.fields(jets)
+    offsets, particles = np.zeros(len(jets) + 1, np.int64), {}
+    if not bare:
+        offsets, particles = _particles(jets[_PARTICLES], fields, entries)
     event: dict[str, np.ndarray] = {}
     skipped: dict[str, str] = {}
     for name in ak.fields(jets):
@@ -70,7 +74,7 @@ def flatten_records(jets: ak.Array, fields: Sequence[str] | None = None) -> Flat
             skipped[name] = column
         else:
             event[name] = column
-    return FlatRecords(offsets, particles, event, skipped)
+    return FlatRecords(offsets, particles, event, skipped, bare)
 
 
 def _entries(jets: ak.Array) -> np.ndarray | None:

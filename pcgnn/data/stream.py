@@ -135,14 +135,19 @@ class CloudStream:
                 raise ConfigError(f"{name}={value!r} must be a whole number from {least}")
         if buffer_size < batch_size:
             raise ConfigError(f"a buffer of {buffer_size} holds no batch of {batch_size}")
-        if particles is None:
-            raise ConfigError(
-                "a stream of clouds needs particles", remedy='pass particles="part_*"'
-            )
         if empty == "keep":
             raise ConfigError("clouds have no empty graphs: empty is 'error' or 'drop'")
         recipe = Recipe.make(particles, event, cut, derived, nonfinite, empty)
         options = CloudOptions(features, target, weight, max_particles, columns, classes, dtype, p4)
+        if particles is None and any(
+            name.startswith("part_")
+            for feature in options.features
+            for name in feature.compiled.names
+        ):
+            raise ConfigError(
+                f"a stream with the features {options.features.name!r} needs particles",
+                remedy='pass particles="part_*", or features of event columns',
+            )
         self._reader = ChunkReader(find_sources(files, tree), recipe, options)
         self._range = check_range(entry_start, entry_stop)
         self.batch_size = batch_size
