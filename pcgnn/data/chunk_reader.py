@@ -92,8 +92,9 @@ class ChunkReader:
             "file": np.full(len(columns), chunk.file, dtype=np.int32),
             "entry": columns.entry,
         }
-        bare = columns.offsets is None
-        offsets = np.zeros(len(columns) + 1, np.int64) if bare else columns.offsets
+        offsets, bare = columns.offsets, columns.offsets is None
+        if offsets is None:
+            offsets = np.zeros(len(columns) + 1, np.int64)
         records = FlatRecords(offsets, columns.particles, event, {}, bare)
         if self._arena is not None:
             self._arena.expect(len(columns))

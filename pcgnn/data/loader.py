@@ -12,6 +12,7 @@ import torch
 from torch_geometric.data import Batch
 
 from pcgnn.data.collection import GraphCollection
+from pcgnn.data.hypotheses import Hypotheses
 from pcgnn.errors import ConfigError
 
 __all__ = ["CloudLoader", "resolve_rank"]
@@ -19,6 +20,7 @@ __all__ = ["CloudLoader", "resolve_rank"]
 # Batches whose graphs are sorted by size together: wide enough that sizes within a batch become
 # similar, narrow enough that batches stay random.
 _MEGA_BATCHES = 50
+_REDRAW = 3  # keeps the random numbers of hypotheses apart from those of the order
 
 
 def resolve_rank(rank: int | None, world_size: int | None) -> tuple[int, int]:
@@ -55,6 +57,7 @@ class CloudLoader:
         drop_last: leave incomplete batches out, and give every rank equally many.
         group_sizes: put graphs of similar size together: shuffle, sort by size within stretches
             of 50 batches, shuffle the batches. Needs ``shuffle``.
+        redraw: gives background graphs a new signal hypothesis in every batch.
         rank: this process among ``world_size``; by default from torch.distributed if it runs.
         world_size: number of processes that share the clouds.
         pin_memory: page-locked batches for faster copies to a GPU; nothing without CUDA.
@@ -78,6 +81,7 @@ class CloudLoader:
         seed: int = 0,
         drop_last: bool = False,
         group_sizes: bool = False,
+        redraw: Hypotheses | None = None,
         rank: int | None = None,
         world_size: int | None = None,
         pin_memory: bool = False,
@@ -92,6 +96,7 @@ class CloudLoader:
         self.seed = int(seed)
         self.drop_last = drop_last
         self.group_sizes = group_sizes
+        self.redraw = redraw
         self.rank, self.world_size = resolve_rank(rank, world_size)
         self.pin_memory = pin_memory and torch.cuda.is_available()
         self.epoch = 0
@@ -136,6 +141,14 @@ class CloudLoader:
         batches = self._cut(np.concatenate(grouped) if grouped else mine)
         return [batches[i] for i in random.permutation(len(batches))]
 
+    def make(self, number: int, graphs: np.ndarray) -> Batch:
+        """The batch of some graphs, as the one with this number of the current epoch."""
+        batch = self.clouds.batch(graphs)
+        if self.redraw is not None:
+            place = [self.seed, self.epoch, number, self.rank, _REDRAW]
+            self.redraw.redraw(batch, np.random.default_rng(place))
+        return batch
+
     def _cut(self, graphs: np.ndarray) -> list[np.ndarray]:
         size = self.batch_size
         return [graphs[i * size : (i + 1) * size] for i in range(len(self))]
@@ -151,7 +164,7 @@ class CloudLoader:
         batches = self.order()
         start, self._start = self._start, 0
         for number in range(start, len(batches)):
-            batch = self.clouds.batch(batches[number])
+            batch = self.make(number, batches[number])
             self._done = number + 1
             yield batch.pin_memory() if self.pin_memory else batch
         self._done = 0
@@ -183,13 +196,14 @@ class CloudLoader:
             "seed": self.seed,
             "drop_last": self.drop_last,
             "group_sizes": self.group_sizes,
+            "redraw": None if self.redraw is None else self.redraw.record(),
             "rank": self.rank,
             "world_size": self.world_size,
         }
 
     def __repr__(self) -> str:
         return (
-            f"CloudLoader({len(self.clouds):,} graphs, {len(self):,} batches of "
+            f"{type(self).__name__}({len(self.clouds):,} graphs, {len(self):,} batches of "
             f"{self.batch_size}, shuffle={self.shuffle}, group_sizes={self.group_sizes}, "
             f"rank {self.rank} of {self.world_size}, epoch {self.epoch})"
         )

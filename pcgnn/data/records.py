@@ -61,7 +61,8 @@ def flatten_records(jets: ak.Array, fields: Sequence[str] | None = None) -> Flat
         )
     entries = _entries(jets)
     bare = _PARTICLES not in ak.fields(jets)
-    offsets, particles = np.zeros(len(jets) + 1, np.int64), {}
+    offsets = np.zeros(len(jets) + 1, np.int64)
+    particles: dict[str, np.ndarray] = {}
     if not bare:
         offsets, particles = _particles(jets[_PARTICLES], fields, entries)
     event: dict[str, np.ndarray] = {}

@@ -11,6 +11,7 @@ from torch import Tensor
 from pcgnn.errors import ConfigError, DataError
 from pcgnn.models.base import Cloud, CloudModel
 from pcgnn.nn.activations import Activation, Initialisation
+from pcgnn.nn.conditioning import Conditioning, ConditionPlace, Conditions
 from pcgnn.nn.dense import dense_layers
 from pcgnn.nn.readout import Pooling, Readout
 from pcgnn.ops.lorentz import pt
@@ -45,6 +46,10 @@ class ParticleFlowNetwork(CloudModel):
         activation: of all layers but the last, see :func:`pcgnn.nn.make_activation`.
         initialisation: of all weights, see :func:`pcgnn.nn.initialise`.
         dropout: in the hidden layers of F.
+        parameters: how many of the features, the last ones, are parameters of a signal hypothesis,
+            see :class:`pcgnn.nn.Conditions`; 0 for none.
+        conditioning: how they enter: "concatenate", "bias", "scale" or "affine".
+        condition_at: where they enter: "readout", the sum, or "blocks" for Phi and the sum.
 
     **Shapes:** x (N, features) -> (G, classes) logits.
 
@@ -70,9 +75,12 @@ class ParticleFlowNetwork(CloudModel):
         activation: Activation = "relu",
         initialisation: Initialisation = "he-uniform",
         dropout: float = 0.0,
+        parameters: int = 0,
+        conditioning: Conditioning = "affine",
+        condition_at: ConditionPlace = "readout",
     ) -> None:
         super().__init__()
-        _check_sizes(features, classes, phi, f)
+        _check_sizes(features - parameters, classes, phi, f)
         self.config = {
             "features": features,
             "classes": classes,
@@ -82,11 +90,17 @@ class ParticleFlowNetwork(CloudModel):
             "activation": activation,
             "initialisation": initialisation,
             "dropout": dropout,
+            "parameters": parameters,
+            "conditioning": conditioning,
+            "condition_at": condition_at,
         }
         self.phi = dense_layers(
-            [features, *phi], activation=activation, initialisation=initialisation
+            [features - parameters, *phi], activation=activation, initialisation=initialisation
         )
         self.pool = Readout(phi[-1], readout)
+        self.conditions = Conditions(
+            parameters, conditioning, condition_at, blocks=phi[-1:], readout=self.pool.out_features
+        )
         self.f = dense_layers(
             [self.pool.out_features, *f],
             activation=activation,
@@ -97,8 +111,12 @@ class ParticleFlowNetwork(CloudModel):
 
     def logits(self, cloud: Cloud) -> Tensor:
         """Compute the logits, shape (G, classes)."""
-        pooled = self.pool(_wide(self.phi(cloud.x)), cloud.ptr, cloud.plan)
-        logits: Tensor = self.f(pooled / _TYPICAL if self.pool.names == ["sum"] else pooled)
+        x, hypothesis = self.conditions.split(cloud.x, cloud.ptr)
+        graph = graph_index(cloud.ptr, cloud.plan.total)
+        seen = self.conditions.block(0, self.phi(x), hypothesis, graph)
+        pooled = self.pool(_wide(seen), cloud.ptr, cloud.plan)
+        pooled = pooled / _TYPICAL if self.pool.names == ["sum"] else pooled
+        logits: Tensor = self.f(self.conditions.readout(pooled, hypothesis))
         return logits
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pcgnn.errors import ConfigError
 from pcgnn.models.base import Cloud, CloudModel
+from pcgnn.nn.conditioning import Conditioning, ConditionPlace, Conditions
 from pcgnn.nn.lorentz_block import LorentzBlock
 from pcgnn.nn.pair_messages import CoordinateUpdate
 from pcgnn.nn.readout import Pooling, Readout
@@ -53,6 +54,10 @@ class LorentzNet(CloudModel):
             what the published implementation does and why its score of a jet depends on the batch.
         padded_length: the divisor of "padded_mean", beams counted; None takes the largest graph of
             the batch.
+        parameters: how many of the features, the last ones, are parameters of a signal hypothesis,
+            see :class:`pcgnn.nn.Conditions`; 0 for none.
+        conditioning: how they enter: "concatenate", "bias", "scale" or "affine".
+        condition_at: where they enter: "readout", or "blocks" for each block and the readout.
 
     **Shapes:** p4 (N, 4) E, px, py, pz in GeV, x (N, features) -> (G, classes) logits.
 
@@ -81,9 +86,13 @@ class LorentzNet(CloudModel):
         coordinate_update: CoordinateUpdate = "difference",
         readout: Pooling | Sequence[Pooling] | Literal["padded_mean"] = "mean",
         padded_length: int | None = None,
+        parameters: int = 0,
+        conditioning: Conditioning = "affine",
+        condition_at: ConditionPlace = "readout",
     ) -> None:
         super().__init__()
-        if min(features, classes, hidden, blocks) < 1:
+        own = features - parameters
+        if min(features, classes, hidden, blocks) < 1 or (use_features and own < 1):
             raise ConfigError("features, classes, hidden and blocks must be at least 1")
         if not (mass or use_features or beams):
             raise ConfigError(
@@ -113,12 +122,15 @@ class LorentzNet(CloudModel):
             "coordinate_update": coordinate_update,
             "readout": readout if isinstance(readout, str) else list(readout),
             "padded_length": padded_length,
+            "parameters": parameters,
+            "conditioning": conditioning,
+            "condition_at": condition_at,
         }
-        if use_features:
+        if use_features or parameters:
             self.needs = frozenset({"p4", "x"})  # type: ignore[misc]
         self.beams, self.mass, self.use_features = beams, mass, use_features
         self.padded, self.padded_length = readout == "padded_mean", padded_length
-        scalars = int(mass) + (features if use_features else 0) + int(beams)
+        scalars = int(mass) + (own if use_features else 0) + int(beams)
         self.embedding = nn.Linear(scalars, hidden)
         self.blocks = nn.ModuleList(
             LorentzBlock(
@@ -134,6 +146,9 @@ class LorentzNet(CloudModel):
         if readout != "padded_mean":
             self.pool = Readout(hidden, readout)
         width = hidden if self.pool is None else self.pool.out_features
+        self.conditions = Conditions(
+            parameters, conditioning, condition_at, blocks=[hidden] * blocks, readout=width
+        )
         self.classifier = nn.Sequential(
             nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, classes)
         )
@@ -145,13 +160,19 @@ class LorentzNet(CloudModel):
 
     def logits(self, cloud: Cloud) -> Tensor:
         """Compute the logits, shape (G, classes)."""
-        x, s, ptr = self._particles(cloud)
+        features, hypothesis = None, None
+        if "x" in self.needs:
+            features, hypothesis = self.conditions.split(cloud.x, cloud.ptr)
+        x, s, ptr = self._particles(cloud, features)
         added = 2 if self.beams else 0
         plan = PairPlan.of(ptr, cloud.plan, added=added)
         x, s = x.index_select(0, plan.order), s.index_select(0, plan.order)
+        if hypothesis is not None:
+            hypothesis = hypothesis.index_select(0, plan.by_size)
         h = self.embedding(s)
-        for block in self.blocks:
+        for number, block in enumerate(self.blocks):
             h, x = block(h, x, s, plan)
+            h = self.conditions.block(number, h, hypothesis, plan.graph)
         graphs = plan.ptr.numel() - 1
         if self.pool is None:
             length = self.padded_length
@@ -159,15 +180,16 @@ class LorentzNet(CloudModel):
             pooled = h.new_zeros(graphs, h.size(1)).index_add(0, plan.graph, h) / length
         else:
             pooled = self.pool(h, plan.ptr)
+        pooled = self.conditions.readout(pooled, hypothesis)
         return plan.to_batch_order(self.classifier(pooled))
 
-    def _particles(self, cloud: Cloud) -> tuple[Tensor, Tensor, Tensor]:
+    def _particles(self, cloud: Cloud, features: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Four-vectors in float64, scalars and offsets of all particles, beams among them."""
         p4 = cloud.p4.double()
         dtype = self.embedding.weight.dtype
         columns = [_compressed_mass(p4)[:, None].to(dtype)] if self.mass else []
-        if self.use_features:
-            columns.append(cloud.x.to(dtype))
+        if self.use_features and features is not None:
+            columns.append(features.to(dtype))
         if not self.beams:
             return p4, torch.cat(columns, 1), cloud.ptr
         beams = self._beams(p4)

@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from pcgnn.errors import ConfigError
 from pcgnn.models.base import Cloud, CloudModel
 from pcgnn.nn.batch_norm import batch_norm
+from pcgnn.nn.conditioning import Conditioning, ConditionPlace, Conditions
 from pcgnn.nn.edge_conv import EdgeConv, Shortcut
 from pcgnn.nn.edges import EdgeReduction
 from pcgnn.nn.readout import Pooling, Readout
+from pcgnn.ops.ragged import graph_index
 
 __all__ = ["ParticleNet"]
 
@@ -42,6 +44,10 @@ class ParticleNet(CloudModel):
             tagging: only the last block goes on.
         input_norm: whether the features go through a batch norm first.
         readout: "mean" as published, "sum", "max", "min", "std", "attention" or several of them.
+        parameters: how many of the features, the last ones, are parameters of a signal hypothesis,
+            see :class:`pcgnn.nn.Conditions`; 0 for none.
+        conditioning: how they enter: "concatenate", "bias", "scale" or "affine".
+        condition_at: where they enter: "readout", or "blocks" for each block and the readout.
 
     **Shapes:** x (N, features), pos (N, D) -> (G, classes) logits.
 
@@ -72,10 +78,16 @@ class ParticleNet(CloudModel):
         fusion: int | None = None,
         input_norm: bool = True,
         readout: Pooling | Sequence[Pooling] = "mean",
+        parameters: int = 0,
+        conditioning: Conditioning = "affine",
+        condition_at: ConditionPlace = "readout",
     ) -> None:
         super().__init__()
-        if features < 1 or classes < 1:
-            raise ConfigError(f"features and classes must be at least 1, got {features}, {classes}")
+        if features <= parameters or classes < 1:
+            raise ConfigError(
+                f"features and classes must be at least 1, got {features}, {classes}"
+                + (f", and there must be more than {parameters} parameters" if parameters else "")
+            )
         if not blocks:
             raise ConfigError("ParticleNet needs at least one EdgeConv block")
         self.config = {
@@ -89,10 +101,13 @@ class ParticleNet(CloudModel):
             "fusion": fusion,
             "input_norm": input_norm,
             "readout": readout if isinstance(readout, str) else list(readout),
+            "parameters": parameters,
+            "conditioning": conditioning,
+            "condition_at": condition_at,
         }
-        self.input_norm = nn.BatchNorm1d(features) if input_norm else None
+        width = features - parameters
+        self.input_norm = nn.BatchNorm1d(width) if input_norm else None
         self.blocks = nn.ModuleList()
-        width = features
         for k, widths in blocks:
             self.blocks.append(
                 EdgeConv(
@@ -108,6 +123,13 @@ class ParticleNet(CloudModel):
             width = fusion
         self.readout = Readout(width, readout)
         width = self.readout.out_features
+        self.conditions = Conditions(
+            parameters,
+            conditioning,
+            condition_at,
+            blocks=[widths[-1] for _, widths in blocks],
+            readout=width,
+        )
         layers: list[nn.Module] = []
         for hidden, dropout in classifier:
             layers += [nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout)]
@@ -116,13 +138,18 @@ class ParticleNet(CloudModel):
 
     def logits(self, cloud: Cloud) -> Tensor:
         """Compute the logits, shape (G, classes)."""
-        x = cloud.x if self.input_norm is None else batch_norm(cloud.x, self.input_norm)
+        x, hypothesis = self.conditions.split(cloud.x, cloud.ptr)
+        graph = graph_index(cloud.ptr, cloud.plan.total)
+        if self.input_norm is not None:
+            x = batch_norm(x, self.input_norm)
         outputs = []
         for number, block in enumerate(self.blocks):
             pos = cloud.pos if number == 0 else x
             x = block(x, cloud.ptr, plan=cloud.plan, pos=pos)
+            x = self.conditions.block(number, x, hypothesis, graph)
             outputs.append(x)
         if self.fusion is not None and self.fusion_norm is not None:
             x = batch_norm(self.fusion(torch.cat(outputs, 1)), self.fusion_norm).relu()
-        logits: Tensor = self.classifier(self.readout(x, cloud.ptr, cloud.plan))
+        pooled = self.conditions.readout(self.readout(x, cloud.ptr, cloud.plan), hypothesis)
+        logits: Tensor = self.classifier(pooled)
         return logits

@@ -3,7 +3,7 @@
 from pcgnn.nn.activations import activation_gain, initialise, make_activation
 from pcgnn.nn.attention_block import AttentionBlock, ClassAttentionBlock
 from pcgnn.nn.boost_features import VectorFeatures, list_vector_features
-from pcgnn.nn.conditioning import Condition
+from pcgnn.nn.conditioning import Condition, Conditions
 from pcgnn.nn.dense import Dense, dense_layers
 from pcgnn.nn.edge_attention import EdgeAttention
 from pcgnn.nn.edge_conv import EdgeConv
@@ -26,6 +26,7 @@ __all__ = [
     "AttentionBlock",
     "ClassAttentionBlock",
     "Condition",
+    "Conditions",
     "Dense",
     "EdgeAttention",
     "EdgeConv",

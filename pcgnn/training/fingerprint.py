@@ -34,6 +34,10 @@ def data_fingerprint(data: Any) -> dict[str, Any] | None:
         value = getattr(data, name, None)
         if isinstance(value, (bool, int)):
             found[name] = value
+    for name in ("balance", "batches", "redraw"):
+        value = getattr(data, name, None)
+        if value is not None:
+            found[name] = to_plain(value.record() if hasattr(value, "record") else value)
     plan = getattr(data, "plan", None)
     if callable(plan):
         found["plan"] = to_plain(plan())

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pcgnn.data import CloudLoader, GraphCollection
+from pcgnn.data import BalancedLoader, CloudLoader, GraphCollection
 from pcgnn.errors import ConfigError
 
 __all__ = ["EpochLoader", "SharedLoader", "evaluation_loader", "training_loader"]
@@ -77,6 +77,7 @@ class SharedLoader:
             seed=loader.seed,
             drop_last=loader.drop_last,
             group_sizes=loader.group_sizes,
+            redraw=loader.redraw,
             rank=0,
             world_size=1,
         )
@@ -103,8 +104,8 @@ class SharedLoader:
         return max(1, full + (rest >= self.world_size))
 
     def __iter__(self) -> Iterator[Any]:
-        for graphs in self.order():
-            yield self.clouds.batch(graphs)
+        for number, graphs in enumerate(self.order()):
+            yield self.loader.make(number * self.world_size + self.rank, graphs)
 
 
 def training_loader(
@@ -149,6 +150,8 @@ def evaluation_loader(
 def _shared(loader: Any, rank: int, world_size: int) -> Any:
     if world_size == 1:
         return loader
+    if isinstance(loader, BalancedLoader):
+        return loader.shard(rank, world_size)
     if isinstance(loader, CloudLoader):
         return SharedLoader(loader, rank, world_size)
     raise ConfigError(
