@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         training,
     )
     from pcgnn.data import (
+        BalancedLoader,
         CloudLoader,
         CloudStream,
         Feature,
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
         fit_trees,
         load_checkpoint,
         load_trees,
+        mass_study,
         predict,
         symmetry_audit,
     )
@@ -89,6 +91,7 @@ _SUBPACKAGES = (
 )
 
 _HOME = {
+    "BalancedLoader": "data",
     "CloudLoader": "data",
     "CloudStream": "data",
     "Feature": "data",
@@ -108,6 +111,7 @@ _HOME = {
     "load_checkpoint": "training",
     "load_published": "models",
     "load_trees": "training",
+    "mass_study": "training",
     "predict": "training",
     "read_hits": "io",
     "read_npz": "io",
@@ -122,6 +126,7 @@ _HOME = {
 }
 
 __all__ = [
+    "BalancedLoader",
     "CloudLoader",
     "CloudStream",
     "Feature",
@@ -147,6 +152,7 @@ __all__ = [
     "load_published",
     "load_trees",
     "losses",
+    "mass_study",
     "metrics",
     "models",
     "nn",

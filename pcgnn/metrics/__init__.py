@@ -14,6 +14,8 @@ from pcgnn.metrics.edges import edge_report
 from pcgnn.metrics.estimate import Estimate
 from pcgnn.metrics.intervals import clopper_pearson, efficiency_interval, kish_n_eff
 from pcgnn.metrics.labels import label_reports
+from pcgnn.metrics.mass_study import MassResult, MassStudy
+from pcgnn.metrics.precision_recall import PrecisionRecall, precision_recall
 from pcgnn.metrics.report import ClassReport, TaggingReport
 from pcgnn.metrics.roc import RocCurve
 from pcgnn.metrics.significance import (
@@ -21,6 +23,7 @@ from pcgnn.metrics.significance import (
     asimov_significance,
     significance_scan,
 )
+from pcgnn.metrics.significance_ratio import SignificanceRatio, significance_ratio
 from pcgnn.metrics.symmetry import SymmetryAudit, SymmetryRow
 from pcgnn.metrics.tagging import tagging_report
 from pcgnn.metrics.text import compare
@@ -51,7 +54,11 @@ __all__ = [
     "EdgeReport",
     "Estimate",
     "LossLedger",
+    "MassResult",
+    "MassStudy",
+    "PrecisionRecall",
     "RocCurve",
+    "SignificanceRatio",
     "SignificanceScan",
     "SymmetryAudit",
     "SymmetryRow",
@@ -70,8 +77,10 @@ __all__ = [
     "kish_n_eff",
     "label_reports",
     "loss_ledger",
+    "precision_recall",
     "rejection_estimate",
     "rejection_vs",
+    "significance_ratio",
     "significance_scan",
     "tagging_report",
     "track_report",

@@ -5,38 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pcgnn.errors import ConfigError, DataError
 from pcgnn.metrics.counting import estimate_from_sums
 from pcgnn.metrics.estimate import Estimate
+from pcgnn.metrics.precision_recall import PrecisionRecall
 from pcgnn.metrics.roc import RocCurve
 
-__all__ = ["EdgeReport", "PrecisionRecall"]
-
-FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class PrecisionRecall:
-    r"""Purity against efficiency, one point per distinct score, nothing interpolated.
-
-    Point $t$ keeps the edges with `score >= threshold[t]`; thresholds fall.
-
-    Args:
-        threshold: the distinct scores.
-        efficiency: share of the true edges kept (recall).
-        purity: share of true edges among those kept (precision).
-        average_precision: $\sum_t (\epsilon_t - \epsilon_{t-1}) \, p_t$.
-
-    Shapes:
-        - **threshold**, **efficiency**, **purity**: $(T,)$
-    """
-
-    threshold: FloatArray
-    efficiency: FloatArray
-    purity: FloatArray
-    average_precision: float
+__all__ = ["EdgeReport"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -132,10 +108,9 @@ class EdgeReport:
     def precision_recall(self) -> PrecisionRecall:
         """Purity against efficiency of the classifier, over edges in the graph."""
         roc = self.roc
-        true = roc.signal_passed[1:]
-        efficiency, purity = true / self.true, true / (true + roc.background_passed[1:])
-        average = float(np.sum(np.diff(efficiency, prepend=0.0) * purity))
-        return PrecisionRecall(roc.thresholds[1:], efficiency, purity, average)
+        return PrecisionRecall.from_sums(
+            roc.thresholds[1:], roc.signal_passed[1:], roc.background_passed[1:]
+        )
 
     def threshold_at_efficiency(self, efficiency: float) -> float:
         """The highest threshold that keeps at least this share of the true edges in the graph.

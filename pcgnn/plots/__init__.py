@@ -18,6 +18,7 @@ from pcgnn.plots.hit_graph import hit_graph
 from pcgnn.plots.jet_images import jet_image
 from pcgnn.plots.jets import jet_display
 from pcgnn.plots.ledger import ledger
+from pcgnn.plots.masses import mass_study
 from pcgnn.plots.roc import roc
 from pcgnn.plots.scores import scores
 from pcgnn.plots.style import save, style
@@ -42,6 +43,7 @@ __all__ = [
     "jet_display",
     "jet_image",
     "ledger",
+    "mass_study",
     "rejection_vs_pt",
     "roc",
     "save",

@@ -9,6 +9,7 @@ from pcgnn.training.element_tasks import EdgeClassificationTask, HitClassificati
 from pcgnn.training.event_tasks import CondensationTask, EmbeddingTask
 from pcgnn.training.fitting import FitResult, fit
 from pcgnn.training.hit_data import HitData
+from pcgnn.training.mass_studies import MassApproach, mass_study
 from pcgnn.training.multi_label_task import MultiLabelTask
 from pcgnn.training.optimizers import create_optimizer, list_optimizers
 from pcgnn.training.predicting import predict
@@ -34,6 +35,7 @@ __all__ = [
     "HitClassificationTask",
     "HitData",
     "LoadedDataModule",
+    "MassApproach",
     "MultiLabelTask",
     "Recipe",
     "RunOptions",
@@ -49,6 +51,7 @@ __all__ = [
     "list_schedules",
     "load_checkpoint",
     "load_trees",
+    "mass_study",
     "parse_recipes",
     "predict",
     "symmetry_audit",
