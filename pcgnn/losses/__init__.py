@@ -3,6 +3,7 @@
 from pcgnn.losses.binary import BinaryCrossEntropy, FocalLoss
 from pcgnn.losses.condensation import CondensationLoss
 from pcgnn.losses.cross_entropy import WeightedCrossEntropy
+from pcgnn.losses.likelihood_ratio import LikelihoodRatioLoss
 from pcgnn.losses.pair_hinge import PairHingeLoss
 from pcgnn.losses.protocols import BatchLoss, EpochLoss
 from pcgnn.losses.registry import create_loss, list_losses
@@ -15,6 +16,7 @@ __all__ = [
     "CondensationLoss",
     "EpochLoss",
     "FocalLoss",
+    "LikelihoodRatioLoss",
     "PairHingeLoss",
     "SignificanceLoss",
     "WeightedCrossEntropy",

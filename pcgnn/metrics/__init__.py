@@ -16,6 +16,7 @@ from pcgnn.metrics.intervals import clopper_pearson, efficiency_interval, kish_n
 from pcgnn.metrics.labels import label_reports
 from pcgnn.metrics.mass_study import MassResult, MassStudy
 from pcgnn.metrics.precision_recall import PrecisionRecall, precision_recall
+from pcgnn.metrics.priors import at_priors, likelihood_ratio
 from pcgnn.metrics.report import ClassReport, TaggingReport
 from pcgnn.metrics.roc import RocCurve
 from pcgnn.metrics.significance import (
@@ -68,6 +69,7 @@ __all__ = [
     "TrainedTagger",
     "WorkingPoint",
     "asimov_significance",
+    "at_priors",
     "clopper_pearson",
     "compare",
     "edge_report",
@@ -76,6 +78,7 @@ __all__ = [
     "efficiency_vs",
     "kish_n_eff",
     "label_reports",
+    "likelihood_ratio",
     "loss_ledger",
     "precision_recall",
     "rejection_estimate",
