@@ -159,7 +159,8 @@ class LorentzNet(CloudModel):
             pooled = h.new_zeros(graphs, h.size(1)).index_add(0, plan.graph, h) / length
         else:
             pooled = self.pool(h, plan.ptr)
-        return plan.to_batch_order(self.classifier(pooled))
+        logits: Tensor = self.classifier(plan.to_batch_order(pooled))
+        return logits
 
     def _particles(self, cloud: Cloud) -> tuple[Tensor, Tensor, Tensor]:
         """Four-vectors in float64, scalars and offsets of all particles, beams among them."""
