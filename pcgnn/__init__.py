@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from pcgnn.training import (
         FitResult,
         compare,
+        explain,
         fit,
         fit_trees,
         load_checkpoint,
@@ -100,6 +101,7 @@ _HOME = {
     "Standardizer": "data",
     "compare": "training",
     "create_model": "models",
+    "explain": "training",
     "fit": "training",
     "fit_trees": "training",
     "inspect": "io",
@@ -137,6 +139,7 @@ __all__ = [
     "data",
     "datasets",
     "errors",
+    "explain",
     "fit",
     "fit_trees",
     "inspect",

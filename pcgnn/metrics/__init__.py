@@ -12,6 +12,7 @@ from pcgnn.metrics.counting import efficiency_estimate, rejection_estimate
 from pcgnn.metrics.edge_summary import EdgeReport
 from pcgnn.metrics.edges import edge_report
 from pcgnn.metrics.estimate import Estimate
+from pcgnn.metrics.explanation import Explanation, RankedAttribution
 from pcgnn.metrics.intervals import clopper_pearson, efficiency_interval, kish_n_eff
 from pcgnn.metrics.labels import label_reports
 from pcgnn.metrics.report import ClassReport, TaggingReport
@@ -50,7 +51,9 @@ __all__ = [
     "ConfusionMatrix",
     "EdgeReport",
     "Estimate",
+    "Explanation",
     "LossLedger",
+    "RankedAttribution",
     "RocCurve",
     "SignificanceScan",
     "SymmetryAudit",

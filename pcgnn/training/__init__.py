@@ -7,6 +7,7 @@ from pcgnn.training.comparison import compare
 from pcgnn.training.datamodule import CloudData, LoadedDataModule
 from pcgnn.training.element_tasks import EdgeClassificationTask, HitClassificationTask
 from pcgnn.training.event_tasks import CondensationTask, EmbeddingTask
+from pcgnn.training.explaining import explain
 from pcgnn.training.fitting import FitResult, fit
 from pcgnn.training.hit_data import HitData
 from pcgnn.training.multi_label_task import MultiLabelTask
@@ -42,6 +43,7 @@ __all__ = [
     "create_optimizer",
     "create_schedule",
     "default_recipe",
+    "explain",
     "fit",
     "fit_trees",
     "list_optimizers",
