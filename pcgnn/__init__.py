@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from pcgnn.ops import tune_allocator
     from pcgnn.training import (
         FitResult,
+        calibrate,
         compare,
         explain,
         fit,
@@ -99,6 +100,7 @@ _HOME = {
     "PcgnnError": "errors",
     "Prediction": "io",
     "Standardizer": "data",
+    "calibrate": "training",
     "compare": "training",
     "create_model": "models",
     "explain": "training",
@@ -134,6 +136,7 @@ __all__ = [
     "Prediction",
     "Standardizer",
     "__version__",
+    "calibrate",
     "compare",
     "create_model",
     "data",

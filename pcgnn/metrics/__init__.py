@@ -5,6 +5,11 @@ Nothing here needs a model: numpy arrays, lists, torch tensors and predictions a
 
 from pcgnn.metrics.binned import BinnedEfficiency, efficiency_vs
 from pcgnn.metrics.binned_rejection import BinnedRejection, rejection_vs
+from pcgnn.metrics.calibration import (
+    CalibrationReport,
+    ReliabilityCurve,
+    calibration_report,
+)
 from pcgnn.metrics.combinations import CombinationTable
 from pcgnn.metrics.comparison import Comparison, ComparisonRow, TrainedTagger
 from pcgnn.metrics.confusion import ConfusionMatrix
@@ -44,6 +49,7 @@ __all__ = [
     "BinnedEfficiency",
     "BinnedRejection",
     "BinnedResolution",
+    "CalibrationReport",
     "ClassReport",
     "CombinationTable",
     "Comparison",
@@ -54,6 +60,7 @@ __all__ = [
     "Explanation",
     "LossLedger",
     "RankedAttribution",
+    "ReliabilityCurve",
     "RocCurve",
     "SignificanceScan",
     "SymmetryAudit",
@@ -64,6 +71,7 @@ __all__ = [
     "TrainedTagger",
     "WorkingPoint",
     "asimov_significance",
+    "calibration_report",
     "clopper_pearson",
     "compare",
     "edge_report",

@@ -18,6 +18,7 @@ from pcgnn.plots.hit_graph import hit_graph
 from pcgnn.plots.jet_images import jet_image
 from pcgnn.plots.jets import jet_display
 from pcgnn.plots.ledger import ledger
+from pcgnn.plots.reliability import reliability
 from pcgnn.plots.roc import roc
 from pcgnn.plots.scores import scores
 from pcgnn.plots.style import save, style
@@ -43,6 +44,7 @@ __all__ = [
     "jet_image",
     "ledger",
     "rejection_vs_pt",
+    "reliability",
     "roc",
     "save",
     "scores",

@@ -1,6 +1,8 @@
 """Training: tasks that wire model, loss and numbers; schedules; checkpoints; fit and predict."""
 
 from pcgnn.training.base_task import Task
+from pcgnn.training.calibrated import Calibrated
+from pcgnn.training.calibration import calibrate
 from pcgnn.training.checkpoint import load_checkpoint
 from pcgnn.training.checkpoint_io import AtomicCheckpointIO
 from pcgnn.training.comparison import compare
@@ -24,6 +26,7 @@ from pcgnn.training.trees import BoostedTrees, fit_trees, load_trees
 __all__ = [
     "AtomicCheckpointIO",
     "BoostedTrees",
+    "Calibrated",
     "ClassificationTask",
     "CloudData",
     "CondensationTask",
@@ -39,6 +42,7 @@ __all__ = [
     "Recipe",
     "RunOptions",
     "Task",
+    "calibrate",
     "compare",
     "create_optimizer",
     "create_schedule",
