@@ -12,6 +12,7 @@ from pcgnn.plots.edge_curves import edge_curves
 from pcgnn.plots.edge_scores import edge_scores
 from pcgnn.plots.event_display import event_display
 from pcgnn.plots.event_display_3d import event_display_3d
+from pcgnn.plots.explanation import attribution_by_rank, explanation, feature_attributions
 from pcgnn.plots.features import features
 from pcgnn.plots.history import history
 from pcgnn.plots.hit_graph import hit_graph
@@ -27,6 +28,7 @@ from pcgnn.plots.track_efficiency import track_efficiency
 from pcgnn.plots.track_resolution import track_resolution
 
 __all__ = [
+    "attribution_by_rank",
     "auc_against_cost",
     "auc_against_jets",
     "combinations",
@@ -37,6 +39,8 @@ __all__ = [
     "efficiency",
     "event_display",
     "event_display_3d",
+    "explanation",
+    "feature_attributions",
     "features",
     "history",
     "hit_graph",
