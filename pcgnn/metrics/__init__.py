@@ -16,6 +16,7 @@ from pcgnn.metrics.confusion import ConfusionMatrix
 from pcgnn.metrics.counting import efficiency_estimate, rejection_estimate
 from pcgnn.metrics.edge_summary import EdgeReport
 from pcgnn.metrics.edges import edge_report
+from pcgnn.metrics.embedding import Embedding
 from pcgnn.metrics.estimate import Estimate
 from pcgnn.metrics.explanation import Explanation, RankedAttribution
 from pcgnn.metrics.intervals import clopper_pearson, efficiency_interval, kish_n_eff
@@ -56,6 +57,7 @@ __all__ = [
     "ComparisonRow",
     "ConfusionMatrix",
     "EdgeReport",
+    "Embedding",
     "Estimate",
     "Explanation",
     "LossLedger",

@@ -10,6 +10,7 @@ from pcgnn.plots.comparison import auc_against_cost, auc_against_jets, compared_
 from pcgnn.plots.confusion import confusion
 from pcgnn.plots.edge_curves import edge_curves
 from pcgnn.plots.edge_scores import edge_scores
+from pcgnn.plots.embedding import embedding
 from pcgnn.plots.event_display import event_display
 from pcgnn.plots.event_display_3d import event_display_3d
 from pcgnn.plots.explanation import attribution_by_rank, explanation, feature_attributions
@@ -37,6 +38,7 @@ __all__ = [
     "edge_curves",
     "edge_scores",
     "efficiency",
+    "embedding",
     "event_display",
     "event_display_3d",
     "explanation",

@@ -8,6 +8,7 @@ from pcgnn.training.checkpoint_io import AtomicCheckpointIO
 from pcgnn.training.comparison import compare
 from pcgnn.training.datamodule import CloudData, LoadedDataModule
 from pcgnn.training.element_tasks import EdgeClassificationTask, HitClassificationTask
+from pcgnn.training.embedding import embed
 from pcgnn.training.event_tasks import CondensationTask, EmbeddingTask
 from pcgnn.training.explaining import explain
 from pcgnn.training.fitting import FitResult, fit
@@ -47,6 +48,7 @@ __all__ = [
     "create_optimizer",
     "create_schedule",
     "default_recipe",
+    "embed",
     "explain",
     "fit",
     "fit_trees",
