@@ -5,13 +5,20 @@ Nothing here needs a model: numpy arrays, lists, torch tensors and predictions a
 
 from pcgnn.metrics.binned import BinnedEfficiency, efficiency_vs
 from pcgnn.metrics.binned_rejection import BinnedRejection, rejection_vs
+from pcgnn.metrics.calibration import (
+    CalibrationReport,
+    ReliabilityCurve,
+    calibration_report,
+)
 from pcgnn.metrics.combinations import CombinationTable
 from pcgnn.metrics.comparison import Comparison, ComparisonRow, TrainedTagger
 from pcgnn.metrics.confusion import ConfusionMatrix
 from pcgnn.metrics.counting import efficiency_estimate, rejection_estimate
 from pcgnn.metrics.edge_summary import EdgeReport
 from pcgnn.metrics.edges import edge_report
+from pcgnn.metrics.embedding import Embedding
 from pcgnn.metrics.estimate import Estimate
+from pcgnn.metrics.explanation import Explanation, RankedAttribution
 from pcgnn.metrics.intervals import clopper_pearson, efficiency_interval, kish_n_eff
 from pcgnn.metrics.labels import label_reports
 from pcgnn.metrics.mass_study import MassResult, MassStudy
@@ -47,17 +54,22 @@ __all__ = [
     "BinnedEfficiency",
     "BinnedRejection",
     "BinnedResolution",
+    "CalibrationReport",
     "ClassReport",
     "CombinationTable",
     "Comparison",
     "ComparisonRow",
     "ConfusionMatrix",
     "EdgeReport",
+    "Embedding",
     "Estimate",
+    "Explanation",
     "LossLedger",
     "MassResult",
     "MassStudy",
     "PrecisionRecall",
+    "RankedAttribution",
+    "ReliabilityCurve",
     "RocCurve",
     "SignificanceRatio",
     "SignificanceScan",
@@ -70,6 +82,7 @@ __all__ = [
     "WorkingPoint",
     "asimov_significance",
     "at_priors",
+    "calibration_report",
     "clopper_pearson",
     "compare",
     "edge_report",

@@ -7,6 +7,7 @@ from pcgnn.models.deep_sets import EnergyFlowNetwork, ParticleFlowNetwork
 from pcgnn.models.deepjet import DeepJet
 from pcgnn.models.dense_network import DenseNetwork
 from pcgnn.models.edge_filter import EdgeFilter
+from pcgnn.models.hidden import Hidden, capture, hidden_and_logits, hidden_layer
 from pcgnn.models.hit_embedding import HitEmbedding
 from pcgnn.models.hit_graph_model import EdgeModel, HitGraphModel, HitModel, HitOutputModel
 from pcgnn.models.hit_network import HitNetwork
@@ -41,6 +42,7 @@ __all__ = [
     "EdgeFilter",
     "EdgeModel",
     "EnergyFlowNetwork",
+    "Hidden",
     "HitEmbedding",
     "HitGraphModel",
     "HitModel",
@@ -61,7 +63,10 @@ __all__ = [
     "ParticleNet",
     "ParticleTransformer",
     "RecurrentInteractionNetwork",
+    "capture",
     "create_model",
+    "hidden_and_logits",
+    "hidden_layer",
     "list_models",
     "list_published",
     "load_published",

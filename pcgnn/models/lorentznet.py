@@ -181,7 +181,8 @@ class LorentzNet(CloudModel):
         else:
             pooled = self.pool(h, plan.ptr)
         pooled = self.conditions.readout(pooled, hypothesis)
-        return plan.to_batch_order(self.classifier(pooled))
+        logits: Tensor = self.classifier(plan.to_batch_order(pooled))
+        return logits
 
     def _particles(self, cloud: Cloud, features: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Four-vectors in float64, scalars and offsets of all particles, beams among them."""

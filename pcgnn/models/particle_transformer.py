@@ -175,7 +175,8 @@ class ParticleTransformer(CloudModel):
         token = self.class_token.expand(cloud.plan.num_graphs, -1)
         for block in self.class_blocks:
             token = block(token, x, tables)
-        return tables.to_batch_order(self.classifier(self.norm(token)))
+        logits: Tensor = self.classifier(tables.to_batch_order(self.norm(token)))
+        return logits
 
     def _bias(self, cloud: Cloud, tables: ParticleTables) -> list[Tensor]:
         """What is added to the logits of the attention, for each table; -inf at padding."""

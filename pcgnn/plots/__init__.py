@@ -10,8 +10,10 @@ from pcgnn.plots.comparison import auc_against_cost, auc_against_jets, compared_
 from pcgnn.plots.confusion import confusion
 from pcgnn.plots.edge_curves import edge_curves
 from pcgnn.plots.edge_scores import edge_scores
+from pcgnn.plots.embedding import embedding
 from pcgnn.plots.event_display import event_display
 from pcgnn.plots.event_display_3d import event_display_3d
+from pcgnn.plots.explanation import attribution_by_rank, explanation, feature_attributions
 from pcgnn.plots.features import features
 from pcgnn.plots.history import history
 from pcgnn.plots.hit_graph import hit_graph
@@ -19,6 +21,7 @@ from pcgnn.plots.jet_images import jet_image
 from pcgnn.plots.jets import jet_display
 from pcgnn.plots.ledger import ledger
 from pcgnn.plots.masses import mass_study
+from pcgnn.plots.reliability import reliability
 from pcgnn.plots.roc import roc
 from pcgnn.plots.scores import scores
 from pcgnn.plots.style import save, style
@@ -27,6 +30,7 @@ from pcgnn.plots.track_efficiency import track_efficiency
 from pcgnn.plots.track_resolution import track_resolution
 
 __all__ = [
+    "attribution_by_rank",
     "auc_against_cost",
     "auc_against_jets",
     "combinations",
@@ -35,8 +39,11 @@ __all__ = [
     "edge_curves",
     "edge_scores",
     "efficiency",
+    "embedding",
     "event_display",
     "event_display_3d",
+    "explanation",
+    "feature_attributions",
     "features",
     "history",
     "hit_graph",
@@ -45,6 +52,7 @@ __all__ = [
     "ledger",
     "mass_study",
     "rejection_vs_pt",
+    "reliability",
     "roc",
     "save",
     "scores",

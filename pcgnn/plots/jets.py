@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,71 @@ from numpy.typing import ArrayLike, NDArray
 from pcgnn.errors import ConfigError, DataError
 from pcgnn.plots.style import axes_or_new, set_title, style
 
-__all__ = ["jet_display"]
+__all__ = ["JetCoordinates", "jet_coordinates", "jet_display"]
 
 FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class JetCoordinates:
+    """The particles of one jet around the sum of their four-vectors.
+
+    Attributes:
+        number: of the jet, from 0.
+        begin: its first particle.
+        end: one behind its last.
+        pt: of the particles in GeV, (n,).
+        deta: pseudorapidity around the axis, (n,).
+        dphi: azimuth around the axis in rad, (n,).
+        area: of the markers, by the share of pT, (n,).
+        title: what the jet is.
+    """
+
+    number: int
+    begin: int
+    end: int
+    pt: FloatArray
+    deta: FloatArray
+    dphi: FloatArray
+    area: FloatArray
+    title: str
+
+
+def jet_coordinates(clouds: Any, i: int) -> JetCoordinates:
+    """Where the particles of a jet are drawn.
+
+    Args:
+        clouds: particle clouds with `p4` (E, px, py, pz in GeV).
+        i: number of the jet; negative ones count from the end.
+
+    Raises:
+        DataError: no four-vectors, no such jet, or an empty one.
+    """
+    if getattr(clouds, "p4", None) is None:
+        raise DataError("the clouds have no four-vectors p4", remedy="build them from jets")
+    ptr = np.asarray(clouds.ptr, np.int64)
+    number = len(ptr) - 1
+    if not -number <= i < number:
+        raise DataError(f"there is no jet {i}, the clouds hold {number:,}")
+    i = i % number
+    begin, end = int(ptr[i]), int(ptr[i + 1])
+    if begin == end:
+        raise DataError(f"jet {i} has no particles")
+    p4 = np.asarray(clouds.p4[begin:end], np.float64)
+    pt, eta, phi = _kinematics(p4)
+    total = p4.sum(axis=0)
+    axis_pt, axis_eta, axis_phi = (float(a[0]) for a in _kinematics(total[None]))
+    mass = float(np.sqrt(max(total[0] ** 2 - np.sum(total[1:] ** 2), 0.0)))
+    return JetCoordinates(
+        i,
+        begin,
+        end,
+        pt,
+        eta - axis_eta,
+        (phi - axis_phi + np.pi) % (2 * np.pi) - np.pi,
+        12 + 2400 * pt / axis_pt if axis_pt > 0 else np.full(len(pt), 12.0),
+        _describe(clouds, i, axis_pt, mass, axis_eta, len(pt)),
+    )
 
 
 def _kinematics(p4: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -119,23 +182,9 @@ def jet_display(
     """
     if colour_by not in ("pt", "charge"):
         raise ConfigError(f"colour_by is {colour_by!r}", remedy="choose 'pt' or 'charge'")
-    if getattr(clouds, "p4", None) is None:
-        raise DataError("the clouds have no four-vectors p4", remedy="build them from jets")
+    jet = jet_coordinates(clouds, i)
+    begin, end, pt, deta, dphi = jet.begin, jet.end, jet.pt, jet.deta, jet.dphi
     ptr = np.asarray(clouds.ptr, np.int64)
-    number = len(ptr) - 1
-    if not -number <= i < number:
-        raise DataError(f"there is no jet {i}, the clouds hold {number:,}")
-    i = i % number
-    begin, end = int(ptr[i]), int(ptr[i + 1])
-    if begin == end:
-        raise DataError(f"jet {i} has no particles")
-    p4 = np.asarray(clouds.p4[begin:end], np.float64)
-    pt, eta, phi = _kinematics(p4)
-    total = p4.sum(axis=0)
-    axis_pt, axis_eta, axis_phi = (float(a[0]) for a in _kinematics(total[None]))
-    mass = float(np.sqrt(max(total[0] ** 2 - np.sum(total[1:] ** 2), 0.0)))
-    deta = eta - axis_eta
-    dphi = (phi - axis_phi + np.pi) % (2 * np.pi) - np.pi
     reach = 1.12 * max(float(np.abs(deta).max()), float(np.abs(dphi).max()), radius or 0.0, 0.1)
     with style():
         figure, ax = axes_or_new(ax, (6.6, 5.4))
@@ -145,7 +194,7 @@ def jet_display(
             ax.add_collection(
                 LineCollection(list(segments), colors="0.55", linewidths=0.8, alpha=0.6)
             )
-        area = 12 + 2400 * pt / axis_pt if axis_pt > 0 else np.full(len(pt), 12.0)
+        area = jet.area
         shade, options, bar = _colours(clouds, colour_by, begin, pt)
         order = np.argsort(-pt, kind="stable")  # the soft ones on top, else they are hidden
         marks = ax.scatter(
@@ -189,7 +238,7 @@ def jet_display(
         ax.set_xlabel(r"$\Delta\eta$")
         ax.set_ylabel(r"$\Delta\phi$ [rad]")
         ax.legend(loc="best")
-        set_title(ax, title or _describe(clouds, i, axis_pt, mass, axis_eta, len(pt)))
+        set_title(ax, title or jet.title)
     return figure
 
 

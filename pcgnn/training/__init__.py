@@ -1,12 +1,16 @@
 """Training: tasks that wire model, loss and numbers; schedules; checkpoints; fit and predict."""
 
 from pcgnn.training.base_task import Task
+from pcgnn.training.calibrated import Calibrated
+from pcgnn.training.calibration import calibrate
 from pcgnn.training.checkpoint import load_checkpoint
 from pcgnn.training.checkpoint_io import AtomicCheckpointIO
 from pcgnn.training.comparison import compare
 from pcgnn.training.datamodule import CloudData, LoadedDataModule
 from pcgnn.training.element_tasks import EdgeClassificationTask, HitClassificationTask
+from pcgnn.training.embedding import embed
 from pcgnn.training.event_tasks import CondensationTask, EmbeddingTask
+from pcgnn.training.explaining import explain
 from pcgnn.training.fitting import FitResult, fit
 from pcgnn.training.hit_data import HitData
 from pcgnn.training.mass_studies import MassApproach, mass_study
@@ -24,6 +28,7 @@ from pcgnn.training.trees import BoostedTrees, fit_trees, load_trees
 __all__ = [
     "AtomicCheckpointIO",
     "BoostedTrees",
+    "Calibrated",
     "ClassificationTask",
     "CloudData",
     "CondensationTask",
@@ -40,10 +45,13 @@ __all__ = [
     "Recipe",
     "RunOptions",
     "Task",
+    "calibrate",
     "compare",
     "create_optimizer",
     "create_schedule",
     "default_recipe",
+    "embed",
+    "explain",
     "fit",
     "fit_trees",
     "list_optimizers",

@@ -42,6 +42,7 @@ class Task(LightningModule):
         kind: what is classified; stands in checkpoints.
         default_loss: the loss where none is named.
         standardizes: whether the inputs of this task are standardised.
+        temperature: what :func:`pcgnn.calibrate` found, None before; scores alone depend on it.
 
     Args:
         network: a module that maps a batch to logits. Give this or ``name``.
@@ -117,6 +118,7 @@ class Task(LightningModule):
         self.standardizer: nn.Module | None = standardizer
         self.provenance: dict[str, Any] = {}
         self.record: dict[str, Any] = {}
+        self.temperature: tuple[float, ...] | None = None
         self._evaluated: list[tuple[Tensor, Tensor, Tensor | None]] = []
         self._epoch_scheduler: FactorLR | None = None
 
@@ -154,6 +156,13 @@ class Task(LightningModule):
     @abstractmethod
     def numbers(self, logits: Tensor, target: Tensor, weight: Tensor | None) -> dict[str, Tensor]:
         """Numbers of the validation beside the loss."""
+
+    def scores(self, logits: Tensor) -> Tensor:
+        """Probabilities from logits, with the temperature of a calibration if there was one."""
+        if self.temperature is not None:
+            one = len(self.temperature) == 1
+            logits = logits / (self.temperature[0] if one else logits.new_tensor(self.temperature))
+        return self.probabilities(logits)
 
     def forward(self, batch: Any) -> Tensor:
         """Logits of a batch of raw graphs."""
@@ -199,7 +208,7 @@ class Task(LightningModule):
     def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Probabilities of one batch."""
         logits: Tensor = self(batch)
-        return self.probabilities(logits.float())
+        return self.scores(logits.float())
 
     def on_validation_epoch_end(self) -> None:
         """Logs ``val_loss``, ``val_accuracy`` and ``val_auc``."""

@@ -76,6 +76,8 @@ def _build(content: dict[str, Any], network: nn.Module | None) -> Task:
     )
     task.provenance = dict(content["provenance"])
     task.record = dict(content.get("record", {}))
+    if content.get("temperature") is not None:
+        task.temperature = tuple(float(value) for value in content["temperature"])
     return task
 
 

@@ -40,6 +40,7 @@ def make_content(task: Task) -> dict[str, Any]:
         "classes": list(task.classes),
         "target": task.target,
         "standardizer": _standardizer_content(task.standardizer),
+        "temperature": None if task.temperature is None else list(task.temperature),
         "loss": {"name": task.loss_name, "arguments": to_plain(task.loss_arguments)},
         "optimisation": {
             "optimizer": task.optimizer_name,

@@ -16,6 +16,7 @@ from pcgnn.io.prediction import Prediction
 from pcgnn.tracking.graphs import HitGraphs
 from pcgnn.tracking.scores import GraphScores
 from pcgnn.training.base_task import Task
+from pcgnn.training.calibrated import Calibrated
 from pcgnn.training.checkpoint import load_checkpoint
 from pcgnn.training.fitting import FitResult, resolve_device
 from pcgnn.training.multi_label_task import MultiLabelTask
@@ -23,14 +24,14 @@ from pcgnn.training.prediction_parts import check_inputs, join_prediction, make_
 from pcgnn.training.task import ClassificationTask
 from pcgnn.training.trees import BoostedTrees, load_trees
 
-__all__ = ["load_source", "predict"]
+__all__ = ["load_source", "ordered_batches", "predict"]
 
 _OF_GRAPHS = (ClassificationTask.kind, MultiLabelTask.kind)
 
 
 @overload
 def predict(
-    source: FitResult | Task | BoostedTrees | str | os.PathLike[str],
+    source: FitResult | Calibrated | Task | BoostedTrees | str | os.PathLike[str],
     data: HitGraphs,
     *,
     batch_size: int = 512,
@@ -38,14 +39,14 @@ def predict(
 ) -> GraphScores: ...
 @overload
 def predict(
-    source: FitResult | Task | BoostedTrees | str | os.PathLike[str],
+    source: FitResult | Calibrated | Task | BoostedTrees | str | os.PathLike[str],
     data: Any,
     *,
     batch_size: int = 512,
     device: str | torch.device = "auto",
 ) -> Prediction: ...
 def predict(
-    source: FitResult | Task | BoostedTrees | str | os.PathLike[str],
+    source: FitResult | Calibrated | Task | BoostedTrees | str | os.PathLike[str],
     data: Any,
     *,
     batch_size: int = 512,
@@ -59,7 +60,8 @@ def predict(
     comes. The batch size changes nothing but speed and memory.
 
     Args:
-        source: result of :func:`pcgnn.fit` (its best epoch), a checkpoint file, or a task.
+        source: result of :func:`pcgnn.fit` (its best epoch) or of :func:`pcgnn.calibrate`, a
+            checkpoint file, or a task.
         data: clouds, hit graphs, a CloudLoader, a CloudStream, or any iterable of PyG batches.
         batch_size: graphs per batch, where the data are clouds.
         device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda``.
@@ -94,12 +96,11 @@ def predict(
     if isinstance(data, CloudStream):
         data = _whole(data)
     clouds = _clouds(data)
-    check_inputs(task.features, clouds if clouds is not None else data)
     where = resolve_device(device)
     home, was_training = task.device, task.training
     task.to(where).eval()
     try:
-        batches = data if clouds is None else _in_order(clouds, batch_size)
+        batches = ordered_batches(task, data, batch_size)
         probabilities, file, entry = _run(task, batches, where)
     finally:
         task.to(home).train(was_training)
@@ -121,13 +122,26 @@ def predict(
     )
 
 
+def ordered_batches(task: Task, data: Any, batch_size: int) -> Iterable[Any]:
+    """The graphs of clouds, a loader or a stream, each once, in their own order.
+
+    Raises:
+        ConfigError: they hold other inputs than the task was trained on.
+    """
+    if isinstance(data, CloudStream):
+        data = _whole(data)
+    clouds = _clouds(data)
+    check_inputs(task.features, clouds if clouds is not None else data)
+    return data if clouds is None else _in_order(clouds, batch_size)
+
+
 def load_source(source: Any) -> Task:
     """The task behind the result of a training, a task or a checkpoint file.
 
     Raises:
         ConfigError: it is something else.
     """
-    if isinstance(source, FitResult):
+    if isinstance(source, (FitResult, Calibrated)):
         return source.task
     if isinstance(source, Task):
         return source
@@ -152,7 +166,7 @@ def _score_graphs(task: Task, graphs: HitGraphs, device: torch.device) -> GraphS
         with torch.inference_mode():
             for graph in graphs:
                 logits = task(graph.to(device, non_blocking=True))
-                scores.append(task.probabilities(logits.float()).cpu().numpy())
+                scores.append(task.scores(logits.float()).cpu().numpy())
     finally:
         task.to(home).train(was_training)
     for number, values in enumerate(scores):
@@ -195,7 +209,7 @@ def _run(
         for batch in batches:
             logits = task(batch.to(device))
             wide = logits if logits.dtype == torch.float64 else logits.float()
-            scores.append(task.probabilities(wide))
+            scores.append(task.scores(wide))
             for name, parts in places.items():
                 value = getattr(batch, name, None)
                 if isinstance(value, Tensor):

@@ -1,0 +1,251 @@
+"""Why a jet gets its score: attributions to its particles and their features."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pcgnn.data import ParticleClouds
+from pcgnn.errors import ConfigError, DataError
+from pcgnn.metrics.explanation import Explanation
+from pcgnn.training.explain_gradients import attribute, norm_or_sum
+from pcgnn.training.explain_source import (
+    Explained,
+    OutputKind,
+    explained_inputs,
+    find_baseline,
+    find_explained,
+    find_targets,
+    input_names,
+)
+from pcgnn.training.fitting import resolve_device
+
+__all__ = ["Method", "explain"]
+
+Method: TypeAlias = Literal["integrated-gradients", "gradient", "gradient-x-input", "taylor"]
+
+
+def explain(
+    source: Any,
+    clouds: ParticleClouds,
+    *,
+    method: Method = "integrated-gradients",
+    target: Any = None,
+    inputs: Sequence[str] | str | None = None,
+    output: OutputKind = "logit",
+    baseline: Any = "zero",
+    steps: int = 50,
+    batch_size: int = 64,
+    device: str | torch.device = "auto",
+    progress: bool = False,
+) -> Explanation:
+    r"""Attribute an output F of a model to the particles of each graph and to their features.
+
+    Methods, with x the raw inputs as they are in the clouds (a standardisation inside the task is
+    part of F) and x0 the baseline:
+
+    - "integrated-gradients" (`arXiv:1703.01365 <https://arxiv.org/abs/1703.01365>`__):
+      :math:`A = (x - x_0) \int_0^1 \partial F / \partial x\,(x_0 + \alpha (x - x_0))\, d\alpha`;
+      the attributions of a graph add up to :math:`F(x) - F(x_0)`.
+    - "taylor": the first term of the expansion around x,
+      :math:`A = (x - x_0)\, \partial F / \partial x`; what is missing is ``residual``.
+    - "gradient-x-input": the same with :math:`x_0 = 0` in raw inputs.
+    - "gradient": :math:`A = \partial F / \partial x`, signed; per particle its norm.
+
+    The neighbours that a graph network picks are a step function of the inputs and have no
+    gradient; along a path they change, which integrated gradients see as they come.
+
+    The order of the particles is that of the clouds: a model that sorts them inside passes the
+    gradients back.
+
+    Args:
+        source: a model, the result of :func:`pcgnn.fit`, a task or a checkpoint file.
+        clouds: what is explained.
+        method: see above.
+        target: class whose output is explained: number, name, one number per graph, "predicted",
+            or None for the last (the signal).
+        inputs: "x", "pos" and "p4", those that are explained; the others stay as they are. By
+            default x, or, of a model without x, what it reads.
+        output: F is the "logit" of the class, its "log-odds" against all others,
+            :math:`z_c - \ln \sum_{k \ne c} e^{z_k}`, or its "probability".
+        baseline: "zero": zero after standardisation, that is the mean particle (without
+            standardisation zero); "mean": the mean particle of these clouds; or a mapping from
+            inputs to values, (F,) each.
+        steps: points of the integral.
+        batch_size: graphs at a time.
+        device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda``.
+        progress: show a progress bar.
+
+    Returns:
+        An :class:`pcgnn.metrics.Explanation`.
+
+    **Shapes:** attributions (N, F) per feature and (N,) per particle.
+
+    Raises:
+        ConfigError: unknown options, classes or inputs, or a model that is no classifier of graphs.
+        DataError: no graphs, or an attribution that is not finite.
+        BackendError: Captum is not installed (extra ``explain``).
+
+    Example:
+        >>> why = explain(result, test[:1000], target="top")  # doctest: +SKIP
+        >>> pcgnn.plots.explanation(why, test, 3)  # doctest: +SKIP
+    """
+    _check(method, output, steps, batch_size, clouds)
+    explained = find_explained(source, clouds)
+    names = explained_inputs(explained, clouds, inputs)
+    baselines = {name: find_baseline(explained, clouds, name, baseline) for name in names}
+    parts: list[_Part] = []
+    with _evaluation(explained, resolve_device(device)) as where:
+        for numbers in _batches(len(clouds), batch_size, progress):
+            chosen = target
+            if not isinstance(target, (str, int, type(None))):
+                chosen = np.asarray(target)[numbers]
+            job = _Job(explained, clouds, numbers, names, where, chosen, output)
+            parts.append(job.run(method, baselines, steps))
+    values = {
+        name: np.concatenate([part.values[number] for part in parts])
+        for number, name in enumerate(names)
+    }
+    particles = np.concatenate([part.particles for part in parts])
+    if not np.isfinite(particles).all():
+        raise DataError(
+            f"{int((~np.isfinite(particles)).sum())} attributions are not finite",
+            remedy="look for NaN or infinite values in the weights, or take another baseline",
+        )
+    return Explanation(
+        method=method,
+        output_kind=output,
+        values=values,
+        particles=particles,
+        features={name: input_names(clouds, name) for name in names},
+        ptr=np.asarray(clouds.ptr, np.int64),
+        target=np.concatenate([part.target for part in parts]),
+        classes=explained.classes,
+        output=np.concatenate([part.output for part in parts]),
+        baseline=np.concatenate([part.baseline for part in parts]),
+        settings={"steps": steps} if method == "integrated-gradients" else {},
+    )
+
+
+class _Part:
+    """Attributions of one batch, on the host."""
+
+    def __init__(
+        self,
+        values: Sequence[Tensor],
+        particles: Tensor,
+        target: Tensor,
+        output: Tensor,
+        baseline: Tensor,
+    ) -> None:
+        self.values = [value.double().cpu().numpy() for value in values]
+        self.particles = particles.double().cpu().numpy()
+        self.target = target.cpu().numpy()
+        self.output = output.double().cpu().numpy()
+        self.baseline = baseline.double().cpu().numpy()
+
+
+class _Job:
+    """One batch of graphs whose output is explained."""
+
+    def __init__(
+        self,
+        explained: Explained,
+        clouds: ParticleClouds,
+        numbers: np.ndarray,
+        names: tuple[str, ...],
+        device: torch.device,
+        target: Any,
+        kind: OutputKind,
+    ) -> None:
+        self.explained, self.clouds, self.numbers = explained, clouds, numbers
+        self.names, self.device, self.kind = names, device, kind
+        self._copies: dict[int, Any] = {}
+        batch = self.copies(1)
+        self.inputs = tuple(getattr(batch, name).detach() for name in names)
+        with torch.no_grad():
+            logits = explained.module(batch)
+        self.target = find_targets(explained, logits, target).to(device)
+        self.output = explained.output(logits, self.target, kind)
+
+    def copies(self, count: int) -> Any:
+        """The graphs several times over, as one batch."""
+        if count not in self._copies:
+            batch = self.clouds.batch(np.tile(self.numbers, count)).to(self.device)
+            self._copies[count] = batch
+        return self._copies[count]
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """The output of each graph for inputs of one or several copies of the batch."""
+        count = len(inputs[0]) // len(self.inputs[0])
+        batch = copy.copy(self.copies(count))
+        for name, value in zip(self.names, inputs, strict=True):
+            setattr(batch, name, value)
+        logits = self.explained.module(batch)
+        return self.explained.output(logits, self.target.repeat(count), self.kind)
+
+    def run(self, method: str, baselines: dict[str, Tensor], steps: int) -> _Part:
+        """Explain the batch."""
+        rows = tuple(baselines[name].to(self.device) for name in self.names)
+        with torch.enable_grad():
+            values = attribute(method, self.forward, self.inputs, rows, steps)
+        zeros = method == "gradient-x-input"
+        at = tuple(
+            torch.zeros_like(x) if zeros else row.expand_as(x)
+            for x, row in zip(self.inputs, rows, strict=True)
+        )
+        with torch.no_grad():
+            baseline = self.forward(*at)
+        if method == "gradient":
+            baseline = torch.full_like(baseline, float("nan"))
+        particles = norm_or_sum(method, values)
+        return _Part(values, particles, self.target, self.output, baseline)
+
+
+@contextmanager
+def _evaluation(explained: Explained, device: torch.device) -> Iterator[torch.device]:
+    """The model in evaluation on the device, then as it was."""
+    module = explained.module
+    first = next(module.parameters(), None)
+    home = torch.device("cpu") if first is None else first.device
+    was_training = module.training
+    module.to(device).eval()
+    try:
+        # cuDNN has no backward pass of recurrent layers in evaluation
+        with torch.backends.cudnn.flags(enabled=False):
+            yield device
+    finally:
+        module.to(home).train(was_training)
+
+
+def _batches(graphs: int, batch_size: int, progress: bool) -> Iterator[np.ndarray]:
+    from rich.progress import track
+
+    begins = range(0, graphs, batch_size)
+    for begin in track(begins, "explaining", disable=not progress, transient=True):
+        yield np.arange(begin, min(begin + batch_size, graphs))
+
+
+def _check(method: str, output: str, steps: int, batch_size: int, clouds: Any) -> None:
+    if method not in get_args(Method):
+        raise ConfigError(
+            f"no such method: {method!r}", remedy=f"choose from {', '.join(get_args(Method))}"
+        )
+    if output not in get_args(OutputKind):
+        raise ConfigError(
+            f"no such output: {output!r}", remedy=f"choose from {', '.join(get_args(OutputKind))}"
+        )
+    if steps < 1 or batch_size < 1:
+        raise ConfigError(f"steps = {steps} and batch_size = {batch_size} must be at least 1")
+    if not isinstance(clouds, ParticleClouds):
+        raise ConfigError(
+            f"a {type(clouds).__name__} cannot be explained", remedy="give particle clouds"
+        )
+    if len(clouds) == 0:
+        raise DataError("there are no graphs to explain")
