@@ -4,6 +4,7 @@ from pcgnn.data.balancing import Balance, BalancedLoader
 from pcgnn.data.clouds import ParticleClouds
 from pcgnn.data.collection import GraphCollection
 from pcgnn.data.definitions import feature_definition, list_definitions
+from pcgnn.data.domains import join_domains, join_mixtures, mix
 from pcgnn.data.features import Feature, FeatureDefinition
 from pcgnn.data.flat import NumpyBackend, TorchBackend
 from pcgnn.data.hypotheses import Hypotheses, HypothesisPolicy, at_hypothesis
@@ -27,5 +28,8 @@ __all__ = [
     "TorchBackend",
     "at_hypothesis",
     "feature_definition",
+    "join_domains",
+    "join_mixtures",
     "list_definitions",
+    "mix",
 ]

@@ -353,6 +353,37 @@ class ParticleClouds(CloudColumns):
             }
         return self._like(torch.from_numpy(ptr), tensors)
 
+    def replace(self, **tensors: Any) -> ParticleClouds:
+        """The same graphs with some tensors replaced, added or, by None, taken away.
+
+        The feature definition is kept as long as ``x`` has its width, the names of the classes
+        as long as there is a ``y``. Columns that are not named share their memory.
+
+        Args:
+            **tensors: x, pos, p4, y, weight or columns by name.
+
+        Raises:
+            DataError: the numbers of rows do not fit, or nothing is left.
+
+        Example:
+            >>> clouds = ParticleClouds(x=torch.ones(3, 2), ptr=torch.tensor([0, 1, 3]))
+            >>> clouds.replace(y=torch.tensor([0, 1])).y.tolist()
+            [0, 1]
+        """
+        given: dict[str, Any] = {**self._tensors, **tensors}
+        given = {name: value for name, value in given.items() if value is not None}
+        features, x = self._features, given.get("x")
+        if features is not None and x is not None and x.shape[1] != len(features):
+            features = None
+        return ParticleClouds(
+            ptr=self._ptr,
+            features=features,
+            classes=(self._classes or None) if "y" in given else None,
+            provenance=self._provenance,
+            levels={n: level for n, level in self._levels.items() if n in given},
+            **given,
+        )
+
     def copy(self) -> ParticleClouds:
         """The same clouds in memory of their own."""
         tensors = {name: tensor.clone() for name, tensor in self._tensors.items()}

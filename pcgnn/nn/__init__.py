@@ -8,6 +8,7 @@ from pcgnn.nn.dense import Dense, dense_layers
 from pcgnn.nn.edge_attention import EdgeAttention
 from pcgnn.nn.edge_conv import EdgeConv
 from pcgnn.nn.edges import Edges, neighbour_edges
+from pcgnn.nn.gradient_reversal import reverse_gradient
 from pcgnn.nn.image_blocks import ImageConv, ResidualBlock
 from pcgnn.nn.input_norm import InputNorm
 from pcgnn.nn.interaction import InteractionSteps
@@ -56,4 +57,5 @@ __all__ = [
     "make_activation",
     "momentum_order",
     "neighbour_edges",
+    "reverse_gradient",
 ]

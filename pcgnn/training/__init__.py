@@ -7,6 +7,7 @@ from pcgnn.training.checkpoint import load_checkpoint
 from pcgnn.training.checkpoint_io import AtomicCheckpointIO
 from pcgnn.training.comparison import compare
 from pcgnn.training.datamodule import CloudData, LoadedDataModule
+from pcgnn.training.domain_task import DomainAdversarialTask
 from pcgnn.training.element_tasks import EdgeClassificationTask, HitClassificationTask
 from pcgnn.training.embedding import embed
 from pcgnn.training.event_tasks import CondensationTask, EmbeddingTask
@@ -32,6 +33,7 @@ __all__ = [
     "ClassificationTask",
     "CloudData",
     "CondensationTask",
+    "DomainAdversarialTask",
     "EdgeClassificationTask",
     "EmbeddingTask",
     "FactorLR",

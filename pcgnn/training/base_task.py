@@ -164,6 +164,15 @@ class Task(LightningModule):
             logits = logits / (self.temperature[0] if one else logits.new_tensor(self.temperature))
         return self.probabilities(logits)
 
+    @property
+    def trained(self) -> nn.Module:
+        """What the optimiser trains."""
+        return self.network
+
+    def extra_arguments(self) -> dict[str, Any]:
+        """Plain arguments of this kind of task beside those of all; they stand in checkpoints."""
+        return {}
+
     def forward(self, batch: Any) -> Tensor:
         """Logits of a batch of raw graphs."""
         if self.standardizer is not None:
@@ -243,7 +252,7 @@ class Task(LightningModule):
         """Optimiser and learning-rate schedule for Lightning."""
         optimizer = create_optimizer(
             self.optimizer_name,
-            self.network,
+            self.trained,
             lr=self.lr,
             weight_decay=self.weight_decay,
             decay_norm_and_bias=self.decay_norm_and_bias,

@@ -73,6 +73,7 @@ def _build(content: dict[str, Any], network: nn.Module | None) -> Task:
         loss_arguments=content.get("loss", {}).get("arguments"),
         standardizer=standardizer_from_content(content),
         **optimisation,
+        **content.get("task_arguments", {}),
     )
     task.provenance = dict(content["provenance"])
     task.record = dict(content.get("record", {}))

@@ -31,6 +31,7 @@ def make_content(task: Task) -> dict[str, Any]:
         "version": CONTENT_VERSION,
         "pcgnn_version": __version__,
         "task": task.kind,
+        "task_arguments": to_plain(task.extra_arguments(), where="task"),
         "model": {
             "name": name if isinstance(name, str) else None,
             "arguments": to_plain(dict(config), where="model.config") if config else {},

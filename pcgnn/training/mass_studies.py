@@ -296,11 +296,7 @@ def _network(approach: MassApproach, train: ParticleClouds, seed: int) -> nn.Mod
 def _without_last(clouds: ParticleClouds) -> ParticleClouds:
     """The same clouds without the last column of x."""
     assert clouds.x is not None
-    given: dict[str, Any] = {name: getattr(clouds, name) for name in ("pos", "p4", "weight")}
-    given = {name: value for name, value in given.items() if value is not None}
-    given |= {"x": clouds.x[:, :-1].contiguous(), "y": clouds.y, **clouds.columns}
-    classes = clouds.classes or None
-    return ParticleClouds(ptr=clouds.ptr, levels=dict(clouds.levels), classes=classes, **given)
+    return clouds.replace(x=clouds.x[:, :-1].contiguous())
 
 
 def _chosen(approaches: Sequence[str] | Mapping[str, MassApproach]) -> dict[str, MassApproach]:

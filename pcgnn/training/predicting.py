@@ -18,6 +18,7 @@ from pcgnn.tracking.scores import GraphScores
 from pcgnn.training.base_task import Task
 from pcgnn.training.calibrated import Calibrated
 from pcgnn.training.checkpoint import load_checkpoint
+from pcgnn.training.domain_task import DomainAdversarialTask
 from pcgnn.training.fitting import FitResult, resolve_device
 from pcgnn.training.multi_label_task import MultiLabelTask
 from pcgnn.training.prediction_parts import check_inputs, join_prediction, make_prediction
@@ -26,7 +27,7 @@ from pcgnn.training.trees import BoostedTrees, load_trees
 
 __all__ = ["load_source", "ordered_batches", "predict"]
 
-_OF_GRAPHS = (ClassificationTask.kind, MultiLabelTask.kind)
+_OF_GRAPHS = (ClassificationTask.kind, DomainAdversarialTask.kind, MultiLabelTask.kind)
 
 
 @overload

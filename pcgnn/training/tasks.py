@@ -7,6 +7,7 @@ from typing import Any
 from pcgnn.errors import CheckpointError
 from pcgnn.training.base_task import Task
 from pcgnn.training.datamodule import first_attribute
+from pcgnn.training.domain_task import DomainAdversarialTask
 from pcgnn.training.element_tasks import EdgeClassificationTask, HitClassificationTask
 from pcgnn.training.event_tasks import CondensationTask, EmbeddingTask
 from pcgnn.training.multi_label_task import MultiLabelTask
@@ -19,6 +20,7 @@ TASKS: dict[str, type[Task]] = {
     for task in (
         ClassificationTask,
         CondensationTask,
+        DomainAdversarialTask,
         EdgeClassificationTask,
         EmbeddingTask,
         HitClassificationTask,

@@ -143,3 +143,17 @@ def test_early_stopping_is_resumed(processes, tmp_path):
     # A finished run stays finished.
     assert run(processes, broken, resume=True, **options) == "done"
     assert rows(broken) == rows(whole)
+
+
+def test_adversarial_training_is_resumed(processes, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert run(processes, whole, adversarial=True) == "done"
+    run(processes, broken, pause=("batch", 2, 2), adversarial=True)
+    assert run(processes, broken, resume=True, adversarial=True) == "done"
+    for name in ("last.ckpt", "best.ckpt"):
+        left, right = load(whole, name), load(broken, name)
+        assert any(key.startswith("adversary.") for key in left["state_dict"])
+        assert_same_tensors(left["state_dict"], right["state_dict"])
+        assert_same_tensors(left["optimizer_states"], right["optimizer_states"])
+    assert rows(broken) == rows(whole)
+    assert "val_domain_auc" in rows(whole)[0]

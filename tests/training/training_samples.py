@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from lightning.pytorch import Callback
 
-from pcgnn.data import ParticleClouds
+from pcgnn.data import ParticleClouds, join_domains
 from pcgnn.models import create_model
 from pcgnn.training import fit
 
@@ -31,6 +31,34 @@ def separable(graphs: int, seed: int, *, shift: float = 1.5, **columns: Any) -> 
         y=torch.tensor(y),
         **columns,
     )
+
+
+def shifted(graphs: int, seed: int, *, data: bool = False) -> ParticleClouds:
+    """Two classes told apart by feature 0; in simulation an artefact in feature 1 tells them too.
+
+    In data feature 1 is shifted for both classes alike.
+    """
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(2, 9, graphs)
+    ptr = np.concatenate([[0], sizes.cumsum()])
+    y = rng.integers(0, 2, graphs)
+    x = rng.normal(size=(ptr[-1], 3))
+    of = np.repeat(2 * y - 1, sizes)
+    x[:, 0] += 0.4 * of
+    x[:, 1] += 2.0 if data else 1.0 * of
+    return ParticleClouds(
+        x=torch.tensor(x, dtype=torch.float32), ptr=torch.tensor(ptr), y=torch.tensor(y)
+    )
+
+
+def adversarial_task(seed: int = 0, **options: Any) -> Any:
+    """A small PFN with dropout and an adversary."""
+    from pcgnn.training import DomainAdversarialTask
+
+    torch.manual_seed(seed)
+    model = create_model("pfn", features=3, phi=[16, 16], f=[16], dropout=0.1)
+    settings = {"adversary": [16], "lr": 1e-2, "strength": 1.0} | options
+    return DomainAdversarialTask(model, **settings)
 
 
 def small_model(seed: int = 0):
@@ -90,11 +118,19 @@ def train(directory: str, resume: bool, pause: tuple | None, report: Any, **opti
     elif pause is not None:
         pause_at_replace(pause[1], report)
     settings = {"epochs": 4, "batch_size": 32, "lr": 1e-2, "seed": 7} | options
+    # Another initialisation on resumption must not matter: the run keeps its own.
+    weights = 99 if resume else 0
+    model: Any = small_model(seed=weights)
+    data = separable(150, 1, shift=0.5), separable(80, 2, shift=0.5)
+    if settings.pop("adversarial", False):
+        model, settings["task"] = None, adversarial_task(seed=weights)
+        data = (
+            join_domains(shifted(100, 1), shifted(60, 2, data=True)),
+            join_domains(shifted(60, 3), shifted(40, 4, data=True)),
+        )
     fit(
-        # Another initialisation on resumption must not matter: the run keeps its own.
-        small_model(seed=99 if resume else 0),
-        separable(150, 1, shift=0.5),
-        separable(80, 2, shift=0.5),
+        model,
+        *data,
         directory=directory,
         resume=resume,
         callbacks=callbacks,
