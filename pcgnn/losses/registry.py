@@ -12,6 +12,7 @@ from pcgnn.errors import ConfigError
 from pcgnn.losses.binary import BinaryCrossEntropy, FocalLoss
 from pcgnn.losses.condensation import CondensationLoss
 from pcgnn.losses.cross_entropy import WeightedCrossEntropy
+from pcgnn.losses.mean_distance import MeanDistance
 from pcgnn.losses.pair_hinge import PairHingeLoss
 from pcgnn.losses.significance import AsimovLoss, SignificanceLoss
 
@@ -23,6 +24,7 @@ LOSSES: dict[str, type[nn.Module]] = {
     "condensation": CondensationLoss,
     "cross-entropy": WeightedCrossEntropy,
     "focal": FocalLoss,
+    "mean-distance": MeanDistance,
     "pair-hinge": PairHingeLoss,
     "significance": SignificanceLoss,
 }

@@ -1,5 +1,6 @@
 """Training: tasks that wire model, loss and numbers; schedules; checkpoints; fit and predict."""
 
+from pcgnn.training.anomaly_task import ReconstructionTask
 from pcgnn.training.base_task import Task
 from pcgnn.training.calibrated import Calibrated
 from pcgnn.training.calibration import calibrate
@@ -41,6 +42,7 @@ __all__ = [
     "LoadedDataModule",
     "MultiLabelTask",
     "Recipe",
+    "ReconstructionTask",
     "RunOptions",
     "Task",
     "calibrate",
