@@ -75,6 +75,7 @@ def test_registry_and_errors():
         "condensation",
         "cross-entropy",
         "focal",
+        "mean-distance",
         "pair-hinge",
         "significance",
     ]
