@@ -22,8 +22,8 @@ def transport_distance(
     with f and g such that the rows of P sum to a and its columns, up to convergence, to b. ε falls
     from the size of the cost to ``blur``. With C the angular distance and the weights momentum
     fractions this is the energy mover's distance of `arXiv:1902.02346
-    <https://arxiv.org/abs/1902.02346>`__, up to a surplus of the order of the blur and, after few iterations, a
-    few percent by which the columns are not b yet.
+    <https://arxiv.org/abs/1902.02346>`__, up to a surplus of the order of the blur and,
+    after few iterations, a few percent by which the columns are not b yet.
 
     The gradient is that of the optimum: :math:`P_{ij}` for the cost, :math:`g_j` for b, none for a.
     Nothing of the iterations is kept for it.
