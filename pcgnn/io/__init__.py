@@ -1,5 +1,6 @@
 """Files to awkward particle sets and back, with provenance; no torch anywhere."""
 
+from pcgnn.io.anomaly import AnomalyScores
 from pcgnn.io.atomic import atomic_path
 from pcgnn.io.expressions import AwkwardBackend, Expression, compile_expression
 from pcgnn.io.hits import read_hits, write_hits, write_tracks
@@ -14,6 +15,7 @@ from pcgnn.io.toptag import read_toptag_hdf5
 from pcgnn.io.writing import write_root
 
 __all__ = [
+    "AnomalyScores",
     "AwkwardBackend",
     "Expression",
     "FileReport",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pcgnn.errors import WriteError
+from pcgnn.io.anomaly import AnomalyScores
 from pcgnn.io.boundary import reading
 from pcgnn.io.npz import count_npz
 from pcgnn.io.pandas_hdf5 import open_pandas_table
@@ -26,7 +28,7 @@ _STEP = 100_000
 
 def write_scores(
     path: str | os.PathLike[str],
-    prediction: Prediction,
+    prediction: Prediction | AnomalyScores,
     *,
     like: Files,
     tree: str | None = None,
@@ -43,7 +45,7 @@ def write_scores(
         path: file to write; it appears when it is complete. For several files in ``like`` it
             must contain ``{stem}``, which stands for each file's name without its ending: one
             friend per file.
-        prediction: scores, each with its file and entry.
+        prediction: scores, each with its file and entry, or the anomaly scores of an autoencoder.
         like: the file or files that were scored; a subset of the prediction's. HDF5 and
             ``.npz`` files are accepted too.
         tree: name of the tree, in ``like`` and of the friend; by default the prediction's.
@@ -87,13 +89,20 @@ def write_scores(
     return targets
 
 
-def prediction_type(prediction: Prediction) -> np.dtype[np.floating]:
+def prediction_type(prediction: Prediction | AnomalyScores) -> np.dtype[np.floating]:
     """Give the type of the branches: float64 stays, all else becomes float32."""
-    double = prediction.probabilities.dtype == np.float64
+    double = _values(prediction).dtype == np.float64
     return np.dtype(np.float64 if double else np.float32)
 
 
-def _branch_names(path: object, prediction: Prediction, prefix: str) -> list[str]:
+def _values(prediction: Prediction | AnomalyScores) -> NDArray[np.floating[Any]]:
+    """One column per branch."""
+    if isinstance(prediction, AnomalyScores):
+        return prediction.score[:, None]
+    return prediction.probabilities
+
+
+def _branch_names(path: object, prediction: Prediction | AnomalyScores, prefix: str) -> list[str]:
     names = [identifier(prefix + name) for name in prediction.classes]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
@@ -137,7 +146,7 @@ def _count_entries(source: Source) -> tuple[int, str | None]:
         return int(found.num_entries), name.partition(";")[0].rpartition("/")[2]
 
 
-def _rows(prediction: Prediction, source: Source) -> NDArray[np.int64]:
+def _rows(prediction: Prediction | AnomalyScores, source: Source) -> NDArray[np.int64]:
     """Positions of the scores of one file: the same path, else the same name if that is clear."""
     index = _file_index(prediction, source)
     if index is None:
@@ -149,7 +158,7 @@ def _rows(prediction: Prediction, source: Source) -> NDArray[np.int64]:
     return np.flatnonzero(prediction.file == index)
 
 
-def _file_index(prediction: Prediction, source: Source) -> int | None:
+def _file_index(prediction: Prediction | AnomalyScores, source: Source) -> int | None:
     def full(file: str) -> str:
         return os.path.realpath(file) if is_local(file) else file
 
@@ -167,7 +176,7 @@ def _file_index(prediction: Prediction, source: Source) -> int | None:
 
 
 def _sorted(
-    prediction: Prediction, rows: NDArray[np.int64], entries: int, source: Source
+    prediction: Prediction | AnomalyScores, rows: NDArray[np.int64], entries: int, source: Source
 ) -> NDArray[np.int64]:
     """Order the rows by entry and refuse what cannot be aligned."""
     order = rows[np.argsort(prediction.entry[rows], kind="stable")]
@@ -193,12 +202,12 @@ def _sorted(
 
 
 def _chunks(
-    prediction: Prediction, rows: NDArray[np.int64], entries: int, names: list[str]
+    prediction: Prediction | AnomalyScores, rows: NDArray[np.int64], entries: int, names: list[str]
 ) -> Iterator[dict[str, NDArray[np.floating]]]:
     entry = prediction.entry[rows]
     for start in range(0, entries, _STEP):
         stop = min(start + _STEP, entries)
         low, high = np.searchsorted(entry, (start, stop))
         block = np.full((stop - start, len(names)), np.nan, dtype=prediction_type(prediction))
-        block[entry[low:high] - start] = prediction.probabilities[rows[low:high]]
+        block[entry[low:high] - start] = _values(prediction)[rows[low:high]]
         yield {name: np.ascontiguousarray(block[:, i]) for i, name in enumerate(names)}

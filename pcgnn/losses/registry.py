@@ -13,6 +13,7 @@ from pcgnn.losses.binary import BinaryCrossEntropy, FocalLoss
 from pcgnn.losses.condensation import CondensationLoss
 from pcgnn.losses.cross_entropy import WeightedCrossEntropy
 from pcgnn.losses.likelihood_ratio import LikelihoodRatioLoss
+from pcgnn.losses.mean_distance import MeanDistance
 from pcgnn.losses.pair_hinge import PairHingeLoss
 from pcgnn.losses.significance import AsimovLoss, SignificanceLoss
 
@@ -25,6 +26,7 @@ LOSSES: dict[str, type[nn.Module]] = {
     "cross-entropy": WeightedCrossEntropy,
     "focal": FocalLoss,
     "likelihood-ratio": LikelihoodRatioLoss,
+    "mean-distance": MeanDistance,
     "pair-hinge": PairHingeLoss,
     "significance": SignificanceLoss,
 }

@@ -20,6 +20,7 @@ from pcgnn.models.lola import LoLa
 from pcgnn.models.lorentznet import LorentzNet
 from pcgnn.models.lstm_tagger import LSTMTagger
 from pcgnn.models.parametric_network import ParametricNetwork
+from pcgnn.models.particle_autoencoder import ParticleAutoencoder
 from pcgnn.models.particle_transformer import ParticleTransformer
 from pcgnn.models.particlenet import ParticleNet
 from pcgnn.models.published import list_published, load_published
@@ -59,6 +60,7 @@ __all__ = [
     "LorentzNet",
     "Model",
     "ParametricNetwork",
+    "ParticleAutoencoder",
     "ParticleFlowNetwork",
     "ParticleNet",
     "ParticleTransformer",

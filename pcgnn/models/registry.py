@@ -55,6 +55,9 @@ MODELS: dict[str, ModelEntry] = {
     "lola": ModelEntry("pcgnn.models.lola", "LoLa", {}),
     "lgatr": ModelEntry("pcgnn.models.lgatr_network", "LGATrTagger", {}, requires="lgatr"),
     "lorentznet": ModelEntry("pcgnn.models.lorentznet", "LorentzNet", {}),
+    "particle-autoencoder": ModelEntry(
+        "pcgnn.models.particle_autoencoder", "ParticleAutoencoder", {}
+    ),
     "particle-transformer": ModelEntry(
         "pcgnn.models.particle_transformer", "ParticleTransformer", {}
     ),
@@ -77,8 +80,8 @@ def list_models(task: str | None = None) -> list[str]:
     """Return the names of all models.
 
     Args:
-        task: only those made for it: "classification" of graphs, "edges", "hits", "condensation"
-            or "embedding" of hits.
+        task: only those made for it: "classification" or "reconstruction" of graphs, "edges",
+            "hits", "condensation" or "embedding" of hits.
 
     Example:
         >>> "particlenet-lite" in list_models()

@@ -1,5 +1,6 @@
 """Training: tasks that wire model, loss and numbers; schedules; checkpoints; fit and predict."""
 
+from pcgnn.training.anomaly_task import ReconstructionTask
 from pcgnn.training.base_task import Task
 from pcgnn.training.calibrated import Calibrated
 from pcgnn.training.calibration import calibrate
@@ -45,6 +46,7 @@ __all__ = [
     "MassApproach",
     "MultiLabelTask",
     "Recipe",
+    "ReconstructionTask",
     "RunOptions",
     "Task",
     "calibrate",

@@ -14,7 +14,10 @@ from torch import Tensor
 from pcgnn.data import ParticleClouds
 from pcgnn.errors import ConfigError, DataError
 from pcgnn.metrics.explanation import Explanation
+from pcgnn.nn.relevance import RelevanceRule
 from pcgnn.training.explain_gradients import attribute, norm_or_sum
+from pcgnn.training.explain_lime import leave_out
+from pcgnn.training.explain_lrp import check_lrp, propagate
 from pcgnn.training.explain_source import (
     Explained,
     OutputKind,
@@ -28,7 +31,9 @@ from pcgnn.training.fitting import resolve_device
 
 __all__ = ["Method", "explain"]
 
-Method: TypeAlias = Literal["integrated-gradients", "gradient", "gradient-x-input", "taylor"]
+Method: TypeAlias = Literal[
+    "integrated-gradients", "gradient", "gradient-x-input", "taylor", "lrp", "lime"
+]
 
 
 def explain(
@@ -41,6 +46,9 @@ def explain(
     output: OutputKind = "logit",
     baseline: Any = "zero",
     steps: int = 50,
+    rule: RelevanceRule = "epsilon",
+    samples: int = 500,
+    seed: int = 0,
     batch_size: int = 64,
     device: str | torch.device = "auto",
     progress: bool = False,
@@ -57,6 +65,11 @@ def explain(
       :math:`A = (x - x_0)\, \partial F / \partial x`; what is missing is ``residual``.
     - "gradient-x-input": the same with :math:`x_0 = 0` in raw inputs.
     - "gradient": :math:`A = \partial F / \partial x`, signed; per particle its norm.
+    - "lrp": layer-wise relevance propagation by :func:`pcgnn.nn.relevance.relevance`, for dense
+      networks and deep sets; ``residual`` is what biases took.
+    - "lime" (`arXiv:1602.04938 <https://arxiv.org/abs/1602.04938>`__): what a particle adds in a
+      linear model of the output with random particles left out; per particle only. Features that
+      refer to the whole jet stay those of the whole jet. A lone particle gets 0.
 
     The neighbours that a graph network picks are a step function of the inputs and have no
     gradient; along a path they change, which integrated gradients see as they come.
@@ -78,6 +91,9 @@ def explain(
             standardisation zero); "mean": the mean particle of these clouds; or a mapping from
             inputs to values, (F,) each.
         steps: points of the integral.
+        rule: of "lrp": "epsilon" or "gamma".
+        samples: of "lime", per graph: several times the number of particles.
+        seed: of "lime".
         batch_size: graphs at a time.
         device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda``.
         progress: show a progress bar.
@@ -96,18 +112,26 @@ def explain(
         >>> why = explain(result, test[:1000], target="top")  # doctest: +SKIP
         >>> pcgnn.plots.explanation(why, test, 3)  # doctest: +SKIP
     """
-    _check(method, output, steps, batch_size, clouds)
+    _check(method, output, steps, samples, batch_size, clouds)
     explained = find_explained(source, clouds)
     names = explained_inputs(explained, clouds, inputs)
     baselines = {name: find_baseline(explained, clouds, name, baseline) for name in names}
     parts: list[_Part] = []
+    rng = np.random.default_rng(seed)
+    if method == "lime":
+        names = ()
     with _evaluation(explained, resolve_device(device)) as where:
         for numbers in _batches(len(clouds), batch_size, progress):
             chosen = target
             if not isinstance(target, (str, int, type(None))):
                 chosen = np.asarray(target)[numbers]
             job = _Job(explained, clouds, numbers, names, where, chosen, output)
-            parts.append(job.run(method, baselines, steps))
+            if method == "lime":
+                parts.append(job.run_lime(samples, rng))
+            elif method == "lrp":
+                parts.append(job.run_lrp(baselines, rule))
+            else:
+                parts.append(job.run(method, baselines, steps))
     values = {
         name: np.concatenate([part.values[number] for part in parts])
         for number, name in enumerate(names)
@@ -129,7 +153,7 @@ def explain(
         classes=explained.classes,
         output=np.concatenate([part.output for part in parts]),
         baseline=np.concatenate([part.baseline for part in parts]),
-        settings={"steps": steps} if method == "integrated-gradients" else {},
+        settings=_settings(method, steps, rule, samples, parts),
     )
 
 
@@ -149,6 +173,7 @@ class _Part:
         self.target = target.cpu().numpy()
         self.output = output.double().cpu().numpy()
         self.baseline = baseline.double().cpu().numpy()
+        self.quality = np.empty(0)
 
 
 class _Job:
@@ -172,6 +197,7 @@ class _Job:
         with torch.no_grad():
             logits = explained.module(batch)
         self.target = find_targets(explained, logits, target).to(device)
+        self.classes = logits.shape[1]
         self.output = explained.output(logits, self.target, kind)
 
     def copies(self, count: int) -> Any:
@@ -207,6 +233,49 @@ class _Job:
         particles = norm_or_sum(method, values)
         return _Part(values, particles, self.target, self.output, baseline)
 
+    def run_lrp(self, baselines: dict[str, Tensor], rule: RelevanceRule) -> _Part:
+        """Explain the batch by relevance."""
+        network, classes = self.explained.network, self.classes
+        check_lrp(network, self.names, self.kind, classes)
+        rows = tuple(baselines[name].to(self.device) for name in self.names)
+        with torch.enable_grad():
+            values = propagate(network, self.forward, self.inputs, rows, rule)
+        particles = norm_or_sum("lrp", values)
+        return _Part(values, particles, self.target, self.output, torch.zeros_like(self.output))
+
+    def run_lime(self, samples: int, rng: np.random.Generator) -> _Part:
+        """Explain the batch by leaving particles out."""
+        if getattr(self.explained.network, "one_row", False):
+            raise ConfigError(
+                "a graph of one row has no particles to leave out",
+                remedy="take integrated-gradients or lrp",
+            )
+
+        def outputs(clouds: ParticleClouds) -> Tensor:
+            batch = clouds.batch(np.arange(len(clouds))).to(self.device)
+            with torch.no_grad():
+                logits = self.explained.module(batch)
+            target = self.target.repeat(len(clouds) // len(self.numbers))
+            return self.explained.output(logits, target, self.kind)
+
+        found = leave_out(outputs, self.clouds.select(self.numbers), samples, rng)
+        part = _Part((), found.particles, self.target, self.output, found.baseline)
+        part.quality = found.quality.numpy()
+        return part
+
+
+def _settings(
+    method: str, steps: int, rule: str, samples: int, parts: Sequence[_Part]
+) -> dict[str, Any]:
+    if method == "integrated-gradients":
+        return {"steps": steps}
+    if method == "lrp":
+        return {"rule": rule}
+    if method == "lime":
+        quality = np.concatenate([part.quality for part in parts])
+        return {"samples": samples, "mean_quality": float(quality.mean())}
+    return {}
+
 
 @contextmanager
 def _evaluation(explained: Explained, device: torch.device) -> Iterator[torch.device]:
@@ -232,7 +301,9 @@ def _batches(graphs: int, batch_size: int, progress: bool) -> Iterator[np.ndarra
         yield np.arange(begin, min(begin + batch_size, graphs))
 
 
-def _check(method: str, output: str, steps: int, batch_size: int, clouds: Any) -> None:
+def _check(
+    method: str, output: str, steps: int, samples: int, batch_size: int, clouds: Any
+) -> None:
     if method not in get_args(Method):
         raise ConfigError(
             f"no such method: {method!r}", remedy=f"choose from {', '.join(get_args(Method))}"
@@ -241,8 +312,10 @@ def _check(method: str, output: str, steps: int, batch_size: int, clouds: Any) -
         raise ConfigError(
             f"no such output: {output!r}", remedy=f"choose from {', '.join(get_args(OutputKind))}"
         )
-    if steps < 1 or batch_size < 1:
-        raise ConfigError(f"steps = {steps} and batch_size = {batch_size} must be at least 1")
+    if min(steps, samples, batch_size) < 1:
+        raise ConfigError(
+            f"steps = {steps}, samples = {samples} and batch_size = {batch_size} must be at least 1"
+        )
     if not isinstance(clouds, ParticleClouds):
         raise ConfigError(
             f"a {type(clouds).__name__} cannot be explained", remedy="give particle clouds"

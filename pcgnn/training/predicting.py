@@ -15,19 +15,31 @@ from pcgnn.errors import ConfigError, DataError
 from pcgnn.io.prediction import Prediction
 from pcgnn.tracking.graphs import HitGraphs
 from pcgnn.tracking.scores import GraphScores
+from pcgnn.training.anomaly_task import ReconstructionTask
 from pcgnn.training.base_task import Task
 from pcgnn.training.calibrated import Calibrated
 from pcgnn.training.checkpoint import load_checkpoint
 from pcgnn.training.domain_task import DomainAdversarialTask
 from pcgnn.training.fitting import FitResult, resolve_device
 from pcgnn.training.multi_label_task import MultiLabelTask
-from pcgnn.training.prediction_parts import check_inputs, join_prediction, make_prediction
+from pcgnn.training.prediction_parts import (
+    check_inputs,
+    join_anomalies,
+    join_prediction,
+    make_anomalies,
+    make_prediction,
+)
 from pcgnn.training.task import ClassificationTask
 from pcgnn.training.trees import BoostedTrees, load_trees
 
 __all__ = ["load_source", "ordered_batches", "predict"]
 
-_OF_GRAPHS = (ClassificationTask.kind, DomainAdversarialTask.kind, MultiLabelTask.kind)
+_OF_GRAPHS = (
+    ClassificationTask.kind,
+    DomainAdversarialTask.kind,
+    MultiLabelTask.kind,
+    ReconstructionTask.kind,
+)
 
 
 @overload
@@ -52,7 +64,7 @@ def predict(
     *,
     batch_size: int = 512,
     device: str | torch.device = "auto",
-) -> Prediction | GraphScores:
+) -> Any:
     """Class probabilities of every graph, in input order; of hit graphs one score per edge or hit.
 
     The order of a shuffled loader does not matter: clouds behind a
@@ -69,7 +81,8 @@ def predict(
 
     Returns:
         a :class:`pcgnn.Prediction`: probabilities (G, C) with file and entry of each row; for
-        hit graphs :class:`pcgnn.tracking.GraphScores`, one score per edge (E,) or hit (N,).
+        hit graphs :class:`pcgnn.tracking.GraphScores`, one score per edge (E,) or hit (N,); of an
+        autoencoder :class:`pcgnn.io.AnomalyScores`, one distance per graph (G,).
 
     Raises:
         ConfigError: if the source or the inputs are of the wrong kind.
@@ -105,6 +118,8 @@ def predict(
         probabilities, file, entry = _run(task, batches, where)
     finally:
         task.to(home).train(was_training)
+    if task.kind == ReconstructionTask.kind and clouds is not None:
+        return make_anomalies(probabilities, clouds)
     if clouds is not None:
         return make_prediction(
             probabilities, clouds, tuple(task.classes), task.kind == MultiLabelTask.kind
@@ -113,6 +128,8 @@ def predict(
         order = np.lexsort((entry, file))
         probabilities, file, entry = probabilities[order], file[order], entry[order]
     provenance = dict(getattr(data, "provenance", None) or {})
+    if task.kind == ReconstructionTask.kind:
+        return join_anomalies(probabilities, file, entry, provenance)
     return join_prediction(
         probabilities,
         file,
@@ -158,7 +175,7 @@ def _score_graphs(task: Task, graphs: HitGraphs, device: torch.device) -> GraphS
     """Scores of hit graphs, one graph at a time."""
     if task.kind in _OF_GRAPHS:
         raise ConfigError(
-            "the task classifies whole graphs", remedy="train a model for edges on hit graphs"
+            "the task scores whole graphs", remedy="train a model for edges on hit graphs"
         )
     home, was_training = task.device, task.training
     task.to(device).eval()

@@ -7,10 +7,17 @@ from typing import Any
 import numpy as np
 
 from pcgnn.errors import ConfigError, DataError
+from pcgnn.io.anomaly import AnomalyScores
 from pcgnn.io.prediction import Prediction
 from pcgnn.training.plain import differences, to_plain
 
-__all__ = ["check_inputs", "join_prediction", "make_prediction"]
+__all__ = [
+    "check_inputs",
+    "join_anomalies",
+    "join_prediction",
+    "make_anomalies",
+    "make_prediction",
+]
 
 
 def check_inputs(features: Any, data: Any) -> None:
@@ -83,6 +90,48 @@ def join_prediction(
         tree=provenance.get("tree"),
         classes=classes,
         multi_label=multi_label,
+    )
+
+
+def make_anomalies(score: np.ndarray, clouds: Any) -> AnomalyScores:
+    """Anomaly scores of clouds in their order.
+
+    Raises:
+        DataError: a score is not finite.
+
+    **Shapes:** score (G,)
+    """
+    return join_anomalies(
+        score, _column(clouds, "file"), _column(clouds, "entry"), dict(clouds.provenance or {})
+    )
+
+
+def join_anomalies(
+    score: np.ndarray,
+    file: np.ndarray | None,
+    entry: np.ndarray | None,
+    provenance: dict[str, Any],
+) -> AnomalyScores:
+    """Anomaly scores with the file and entry of each row, from 0 where they are not known.
+
+    Raises:
+        DataError: a score is not finite.
+
+    **Shapes:** score, file and entry (G,)
+    """
+    if not np.isfinite(score).all():
+        row = int(np.argmin(np.isfinite(score)))
+        raise DataError(
+            "the score of a graph is not finite",
+            entry=row if entry is None else int(entry[row]),
+            remedy="look for NaN or infinite values in the four-vectors or weights",
+        )
+    return AnomalyScores(
+        score=score,
+        file=np.zeros(len(score), np.int32) if file is None else file.astype(np.int32),
+        entry=np.arange(len(score), dtype=np.int64) if entry is None else entry.astype(np.int64),
+        files=tuple(provenance.get("files") or ("memory",)),
+        tree=provenance.get("tree"),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pcgnn.errors import CheckpointError
+from pcgnn.training.anomaly_task import ReconstructionTask
 from pcgnn.training.base_task import Task
 from pcgnn.training.datamodule import first_attribute
 from pcgnn.training.domain_task import DomainAdversarialTask
@@ -25,6 +26,7 @@ TASKS: dict[str, type[Task]] = {
         EmbeddingTask,
         HitClassificationTask,
         MultiLabelTask,
+        ReconstructionTask,
     )
 }
 

@@ -76,6 +76,7 @@ def test_registry_and_errors():
         "cross-entropy",
         "focal",
         "likelihood-ratio",
+        "mean-distance",
         "pair-hinge",
         "significance",
     ]
