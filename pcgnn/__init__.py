@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from pcgnn.errors import PcgnnError
     from pcgnn.io import (
         Prediction,
+        RegressionPrediction,
         inspect,
         iterate_root,
         read_hits,
@@ -97,6 +98,7 @@ _HOME = {
     "ParticleClouds": "data",
     "PcgnnError": "errors",
     "Prediction": "io",
+    "RegressionPrediction": "io",
     "Standardizer": "data",
     "compare": "training",
     "create_model": "models",
@@ -130,6 +132,7 @@ __all__ = [
     "ParticleClouds",
     "PcgnnError",
     "Prediction",
+    "RegressionPrediction",
     "Standardizer",
     "__version__",
     "compare",

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from pcgnn.errors import ConfigError, DataError
 
-__all__ = ["Prediction"]
+__all__ = ["Prediction", "check_places"]
 
 _SUM_TOLERANCE = 1e-2
 """Slack of a row's sum around 1: bfloat16 probabilities carry errors of 4e-3."""
@@ -72,19 +72,9 @@ class Prediction:
                 f"classes {', '.join(self.classes)}"
             )
         rows = shape[0]
-        for name in ("file", "entry"):
-            found = getattr(self, name).shape
-            if found != (rows,):
-                raise DataError(f"{name} has the shape {found}, expected ({rows},)")
+        check_places(self.file, self.entry, rows, len(self.files))
         if rows == 0:
             return
-        if self.file.min() < 0 or self.file.max() >= len(self.files):
-            raise DataError(
-                f"file indices run from {self.file.min()} to {self.file.max()}, but there are "
-                f"{len(self.files)} files"
-            )
-        if self.entry.min() < 0:
-            raise DataError(f"negative entry number {self.entry.min()}")
         if self.multi_label:
             bad = ~(self.probabilities <= 1).all(axis=1)  # also true for NaN
         else:
@@ -116,6 +106,11 @@ class Prediction:
             )
         return self.probabilities[:, 1]
 
+    @property
+    def columns(self) -> dict[str, NDArray[np.floating[Any]]]:
+        """Probabilities by class, (G,) each."""
+        return {name: self.probabilities[:, place] for place, name in enumerate(self.classes)}
+
     def __len__(self) -> int:
         return len(self.probabilities)
 
@@ -128,3 +123,24 @@ class Prediction:
             f"Prediction({len(self):,} rows, classes={list(self.classes)}, "
             f"{len(self.files)} file(s), tree={self.tree!r})"
         )
+
+
+def check_places(file: NDArray[np.int32], entry: NDArray[np.int64], rows: int, files: int) -> None:
+    """Check the file and entry of each row of a prediction.
+
+    Raises:
+        DataError: shapes or ranges do not fit.
+
+    **Shapes:** file and entry (rows,)
+    """
+    for name, values in (("file", file), ("entry", entry)):
+        if values.shape != (rows,):
+            raise DataError(f"{name} has the shape {values.shape}, expected ({rows},)")
+    if rows == 0:
+        return
+    if file.min() < 0 or file.max() >= files:
+        raise DataError(
+            f"file indices run from {file.min()} to {file.max()}, but there are {files} files"
+        )
+    if entry.min() < 0:
+        raise DataError(f"negative entry number {entry.min()}")

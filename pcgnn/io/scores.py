@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +15,14 @@ from pcgnn.io.boundary import reading
 from pcgnn.io.npz import count_npz
 from pcgnn.io.pandas_hdf5 import open_pandas_table
 from pcgnn.io.prediction import Prediction
+from pcgnn.io.regression_prediction import RegressionPrediction
 from pcgnn.io.sources import Files, Source, find_sources, is_local, open_tree
 from pcgnn.io.tables import identifier
 from pcgnn.io.writing import write_tree
 
-__all__ = ["write_scores"]
+__all__ = ["Rows", "write_scores"]
+
+Rows: TypeAlias = Prediction | RegressionPrediction
 
 _STEP = 100_000
 """Entries per basket; the memory needed beyond the prediction itself."""
@@ -26,29 +30,30 @@ _STEP = 100_000
 
 def write_scores(
     path: str | os.PathLike[str],
-    prediction: Prediction,
+    prediction: Rows,
     *,
     like: Files,
     tree: str | None = None,
     overwrite: bool = False,
-    prefix: str = "score_",
+    prefix: str | None = None,
 ) -> list[Path]:
     """Write the scores as a friend of the tree they were computed from.
 
     The friend has exactly as many entries as the tree, in its order, so that ROOT's
     ``AddFriend`` or any reader lines them up; entries that were cut away hold NaN. One branch
-    per class, called ``prefix`` and the class (with ``_`` for what cannot stand in a name).
+    per class, called ``prefix`` and the class (with ``_`` for what cannot stand in a name), or
+    per target of a regression; predicted widths end in ``_width``.
 
     Args:
         path: file to write; it appears when it is complete. For several files in ``like`` it
             must contain ``{stem}``, which stands for each file's name without its ending: one
             friend per file.
-        prediction: scores, each with its file and entry.
+        prediction: scores or values, each with its file and entry.
         like: the file or files that were scored; a subset of the prediction's. HDF5 and
             ``.npz`` files are accepted too.
         tree: name of the tree, in ``like`` and of the friend; by default the prediction's.
         overwrite: replace existing files.
-        prefix: begins the branch names.
+        prefix: begins the branch names; by default ``score_``, of values ``predicted_``.
 
     Returns:
         The paths written.
@@ -62,6 +67,8 @@ def write_scores(
         >>> write_scores("jets_scored.root", prediction, like="jets.root")  # doctest: +SKIP
     """
     tree = tree or prediction.tree
+    if prefix is None:
+        prefix = "score_" if isinstance(prediction, Prediction) else "predicted_"
     sources = find_sources(like, tree)
     names = _branch_names(path, prediction, prefix)
     targets = _targets(path, sources)
@@ -87,22 +94,30 @@ def write_scores(
     return targets
 
 
-def prediction_type(prediction: Prediction) -> np.dtype[np.floating]:
+def prediction_type(prediction: Rows) -> np.dtype[np.floating]:
     """Give the type of the branches: float64 stays, all else becomes float32."""
-    double = prediction.probabilities.dtype == np.float64
+    double = any(values.dtype == np.float64 for values in prediction.columns.values())
     return np.dtype(np.float64 if double else np.float32)
 
 
-def _branch_names(path: object, prediction: Prediction, prefix: str) -> list[str]:
-    names = [identifier(prefix + name) for name in prediction.classes]
+def _branch_names(path: object, prediction: Rows, prefix: str) -> list[str]:
+    names = [identifier(prefix + name) for name in _labels(prediction)]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
+        what = "classes" if isinstance(prediction, Prediction) else "targets"
         raise WriteError(
-            f"the classes {', '.join(prediction.classes)} do not give different branch names",
+            f"the {what} {', '.join(_labels(prediction))} do not give different branch names",
             file=path,
             branch=twice[0],
         )
     return names
+
+
+def _labels(prediction: Rows) -> list[str]:
+    if isinstance(prediction, Prediction):
+        return list(prediction.classes)
+    ends = [""] if prediction.width is None else ["", "_width"]
+    return [name + end for end in ends for name in prediction.targets]
 
 
 def _targets(path: str | os.PathLike[str], sources: list[Source]) -> list[Path]:
@@ -137,7 +152,7 @@ def _count_entries(source: Source) -> tuple[int, str | None]:
         return int(found.num_entries), name.partition(";")[0].rpartition("/")[2]
 
 
-def _rows(prediction: Prediction, source: Source) -> NDArray[np.int64]:
+def _rows(prediction: Rows, source: Source) -> NDArray[np.int64]:
     """Positions of the scores of one file: the same path, else the same name if that is clear."""
     index = _file_index(prediction, source)
     if index is None:
@@ -149,7 +164,7 @@ def _rows(prediction: Prediction, source: Source) -> NDArray[np.int64]:
     return np.flatnonzero(prediction.file == index)
 
 
-def _file_index(prediction: Prediction, source: Source) -> int | None:
+def _file_index(prediction: Rows, source: Source) -> int | None:
     def full(file: str) -> str:
         return os.path.realpath(file) if is_local(file) else file
 
@@ -167,7 +182,7 @@ def _file_index(prediction: Prediction, source: Source) -> int | None:
 
 
 def _sorted(
-    prediction: Prediction, rows: NDArray[np.int64], entries: int, source: Source
+    prediction: Rows, rows: NDArray[np.int64], entries: int, source: Source
 ) -> NDArray[np.int64]:
     """Order the rows by entry and refuse what cannot be aligned."""
     order = rows[np.argsort(prediction.entry[rows], kind="stable")]
@@ -193,12 +208,15 @@ def _sorted(
 
 
 def _chunks(
-    prediction: Prediction, rows: NDArray[np.int64], entries: int, names: list[str]
+    prediction: Rows, rows: NDArray[np.int64], entries: int, names: list[str]
 ) -> Iterator[dict[str, NDArray[np.floating]]]:
     entry = prediction.entry[rows]
+    table = np.asarray(prediction)
+    if isinstance(prediction, RegressionPrediction) and prediction.width is not None:
+        table = np.concatenate([table, prediction.width], axis=1)
     for start in range(0, entries, _STEP):
         stop = min(start + _STEP, entries)
         low, high = np.searchsorted(entry, (start, stop))
         block = np.full((stop - start, len(names)), np.nan, dtype=prediction_type(prediction))
-        block[entry[low:high] - start] = prediction.probabilities[rows[low:high]]
+        block[entry[low:high] - start] = table[rows[low:high]]
         yield {name: np.ascontiguousarray(block[:, i]) for i, name in enumerate(names)}

@@ -13,6 +13,9 @@ from pcgnn.losses.binary import BinaryCrossEntropy, FocalLoss
 from pcgnn.losses.condensation import CondensationLoss
 from pcgnn.losses.cross_entropy import WeightedCrossEntropy
 from pcgnn.losses.pair_hinge import PairHingeLoss
+from pcgnn.losses.regression import HuberLoss, MeanSquaredError, MeanSquaredRatio
+from pcgnn.losses.regression_central import CentralFractionLoss
+from pcgnn.losses.regression_gaussian import GaussianLikelihood
 from pcgnn.losses.significance import AsimovLoss, SignificanceLoss
 
 __all__ = ["create_loss", "list_losses"]
@@ -20,9 +23,14 @@ __all__ = ["create_loss", "list_losses"]
 LOSSES: dict[str, type[nn.Module]] = {
     "asimov": AsimovLoss,
     "binary-cross-entropy": BinaryCrossEntropy,
+    "central-fraction": CentralFractionLoss,
     "condensation": CondensationLoss,
     "cross-entropy": WeightedCrossEntropy,
     "focal": FocalLoss,
+    "gaussian-likelihood": GaussianLikelihood,
+    "huber": HuberLoss,
+    "mean-squared-error": MeanSquaredError,
+    "mean-squared-ratio": MeanSquaredRatio,
     "pair-hinge": PairHingeLoss,
     "significance": SignificanceLoss,
 }
@@ -33,7 +41,7 @@ def list_losses() -> list[str]:
 
     Example:
         >>> list_losses()
-        ['asimov', 'binary-cross-entropy', 'condensation', ..., 'pair-hinge', 'significance']
+        ['asimov', 'binary-cross-entropy', 'central-fraction', ..., 'pair-hinge', 'significance']
     """
     return sorted(LOSSES)
 

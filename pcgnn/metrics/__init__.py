@@ -14,6 +14,8 @@ from pcgnn.metrics.edges import edge_report
 from pcgnn.metrics.estimate import Estimate
 from pcgnn.metrics.intervals import clopper_pearson, efficiency_interval, kish_n_eff
 from pcgnn.metrics.labels import label_reports
+from pcgnn.metrics.regression import regression_report
+from pcgnn.metrics.regression_summary import BinnedRegression, RegressionReport
 from pcgnn.metrics.report import ClassReport, TaggingReport
 from pcgnn.metrics.roc import RocCurve
 from pcgnn.metrics.significance import (
@@ -41,6 +43,7 @@ from pcgnn.metrics.working_point import WorkingPoint
 
 __all__ = [
     "BinnedEfficiency",
+    "BinnedRegression",
     "BinnedRejection",
     "BinnedResolution",
     "ClassReport",
@@ -51,6 +54,7 @@ __all__ = [
     "EdgeReport",
     "Estimate",
     "LossLedger",
+    "RegressionReport",
     "RocCurve",
     "SignificanceScan",
     "SymmetryAudit",
@@ -70,6 +74,7 @@ __all__ = [
     "kish_n_eff",
     "label_reports",
     "loss_ledger",
+    "regression_report",
     "rejection_estimate",
     "rejection_vs",
     "significance_scan",

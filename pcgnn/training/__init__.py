@@ -13,6 +13,7 @@ from pcgnn.training.multi_label_task import MultiLabelTask
 from pcgnn.training.optimizers import create_optimizer, list_optimizers
 from pcgnn.training.predicting import predict
 from pcgnn.training.recipes import Recipe, default_recipe, list_recipes, parse_recipes
+from pcgnn.training.regression_task import RegressionTask
 from pcgnn.training.root_data import FileData
 from pcgnn.training.run import RunOptions
 from pcgnn.training.scheduling import FactorLR, create_schedule, list_schedules
@@ -36,6 +37,7 @@ __all__ = [
     "LoadedDataModule",
     "MultiLabelTask",
     "Recipe",
+    "RegressionTask",
     "RunOptions",
     "Task",
     "compare",

@@ -95,17 +95,17 @@ class Task(LightningModule):
     ) -> None:
         super().__init__()
         self.features = self.parse_features(features)
-        self.classes = class_names(classes)
+        self.classes = self.name_outputs(classes)
         check_network(network, name, arguments)
         self._pending = None if name is None else (name, dict(arguments or {}))
         self.network: nn.Module = Unbuilt() if network is None else network
-        # the width of inputs some of which are optional is known with the data
-        if self._pending is not None and self.features is not None and not _open(self.features):
-            self.build()
         self.target = target
         self.loss_name = loss or self.default_loss
         self.loss_arguments = dict(loss_arguments or {})
         self.loss = create_loss(self.loss_name, **self.loss_arguments)
+        # the width of inputs some of which are optional is known with the data
+        if self._pending is not None and self.features is not None and not _open(self.features):
+            self.build()
         check_optimizer(optimizer, float(lr))
         self.optimizer_name = optimizer
         self.lr, self.weight_decay = float(lr), float(weight_decay)
@@ -134,10 +134,24 @@ class Task(LightningModule):
         if ours is None or (hasattr(ours, "resolves_to") and _settled(ours, features)):
             self.features = self.parse_features(features)
         if classes and (len(classes) == len(self.classes) or isinstance(self.network, Unbuilt)):
-            self.classes = class_names(classes)
+            self.classes = self.name_outputs(classes)
         if isinstance(self.network, Unbuilt) and self._pending is not None:
             name, arguments = self._pending
-            self.network = named_network(name, arguments, self.features, len(self.classes))
+            self.network = named_network(name, arguments, self.features, self.num_outputs)
+
+    def name_outputs(self, classes: Sequence[str] | int | None) -> tuple[str, ...]:
+        """Names of what the outputs stand for, from names or their number."""
+        return class_names(classes)
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs of a network of this task."""
+        return len(self.classes)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the columns of a prediction."""
+        return self.classes
 
     def parse_features(self, features: Any) -> Any:
         """The inputs as the task keeps them."""

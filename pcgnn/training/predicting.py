@@ -13,19 +13,26 @@ from torch import Tensor
 from pcgnn.data import CloudStream
 from pcgnn.errors import ConfigError, DataError
 from pcgnn.io.prediction import Prediction
+from pcgnn.io.regression_prediction import RegressionPrediction
 from pcgnn.tracking.graphs import HitGraphs
 from pcgnn.tracking.scores import GraphScores
 from pcgnn.training.base_task import Task
 from pcgnn.training.checkpoint import load_checkpoint
 from pcgnn.training.fitting import FitResult, resolve_device
 from pcgnn.training.multi_label_task import MultiLabelTask
-from pcgnn.training.prediction_parts import check_inputs, join_prediction, make_prediction
+from pcgnn.training.prediction_parts import (
+    check_inputs,
+    join_prediction,
+    join_values,
+    places_of,
+)
+from pcgnn.training.regression_task import RegressionTask
 from pcgnn.training.task import ClassificationTask
 from pcgnn.training.trees import BoostedTrees, load_trees
 
 __all__ = ["load_source", "predict"]
 
-_OF_GRAPHS = (ClassificationTask.kind, MultiLabelTask.kind)
+_OF_GRAPHS = (ClassificationTask.kind, MultiLabelTask.kind, RegressionTask.kind)
 
 
 @overload
@@ -43,15 +50,15 @@ def predict(
     *,
     batch_size: int = 512,
     device: str | torch.device = "auto",
-) -> Prediction: ...
+) -> Prediction | RegressionPrediction: ...
 def predict(
     source: FitResult | Task | BoostedTrees | str | os.PathLike[str],
     data: Any,
     *,
     batch_size: int = 512,
     device: str | torch.device = "auto",
-) -> Prediction | GraphScores:
-    """Class probabilities of every graph, in input order; of hit graphs one score per edge or hit.
+) -> Prediction | RegressionPrediction | GraphScores:
+    """Class probabilities or values of every graph, in input order; of hit graphs scores.
 
     The order of a shuffled loader does not matter: clouds behind a
     :class:`~pcgnn.data.CloudLoader` are read in their own order, each exactly once; the rows of
@@ -65,8 +72,9 @@ def predict(
         device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda``.
 
     Returns:
-        a :class:`pcgnn.Prediction`: probabilities (G, C) with file and entry of each row; for
-        hit graphs :class:`pcgnn.tracking.GraphScores`, one score per edge (E,) or hit (N,).
+        a :class:`pcgnn.Prediction`: probabilities (G, C) with file and entry of each row; of a
+        regression a :class:`pcgnn.RegressionPrediction`: values (G, T) likewise; for hit graphs
+        :class:`pcgnn.tracking.GraphScores`, one score per edge (E,) or hit (N,).
 
     Raises:
         ConfigError: if the source or the inputs are of the wrong kind.
@@ -104,13 +112,14 @@ def predict(
     finally:
         task.to(home).train(was_training)
     if clouds is not None:
-        return make_prediction(
-            probabilities, clouds, tuple(task.classes), task.kind == MultiLabelTask.kind
-        )
-    if hasattr(data, "set_epoch") and file is not None and entry is not None:
+        file, entry = places_of(clouds)
+        data = clouds
+    elif hasattr(data, "set_epoch") and file is not None and entry is not None:
         order = np.lexsort((entry, file))
         probabilities, file, entry = probabilities[order], file[order], entry[order]
     provenance = dict(getattr(data, "provenance", None) or {})
+    if task.kind == RegressionTask.kind:
+        return join_values(probabilities, file, entry, provenance, task.output_names)
     return join_prediction(
         probabilities,
         file,

@@ -8,9 +8,10 @@ import numpy as np
 
 from pcgnn.errors import ConfigError, DataError
 from pcgnn.io.prediction import Prediction
+from pcgnn.io.regression_prediction import RegressionPrediction
 from pcgnn.training.plain import differences, to_plain
 
-__all__ = ["check_inputs", "join_prediction", "make_prediction"]
+__all__ = ["check_inputs", "join_prediction", "join_values", "make_prediction", "places_of"]
 
 
 def check_inputs(features: Any, data: Any) -> None:
@@ -32,9 +33,7 @@ def check_inputs(features: Any, data: Any) -> None:
         )
 
 
-def make_prediction(
-    probabilities: np.ndarray, clouds: Any, classes: tuple[str, ...], multi_label: bool = False
-) -> Prediction:
+def make_prediction(probabilities: np.ndarray, clouds: Any, classes: tuple[str, ...]) -> Prediction:
     """Scores of clouds in their order.
 
     Raises:
@@ -42,14 +41,15 @@ def make_prediction(
 
     **Shapes:** probabilities (G, C)
     """
-    return join_prediction(
-        probabilities,
-        _column(clouds, "file"),
-        _column(clouds, "entry"),
-        dict(clouds.provenance or {}),
-        classes,
-        multi_label,
-    )
+    file, entry = places_of(clouds)
+    return join_prediction(probabilities, file, entry, dict(clouds.provenance or {}), classes)
+
+
+def places_of(clouds: Any) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """File and entry of each graph of clouds, None where they are not known."""
+    columns = (clouds.columns.get(name) for name in ("file", "entry"))
+    file, entry = (None if column is None else np.asarray(column) for column in columns)
+    return file, entry
 
 
 def join_prediction(
@@ -86,6 +86,27 @@ def join_prediction(
     )
 
 
-def _column(clouds: Any, name: str) -> np.ndarray | None:
-    value = clouds.columns.get(name)
-    return None if value is None else np.asarray(value)
+def join_values(
+    values: np.ndarray,
+    file: np.ndarray | None,
+    entry: np.ndarray | None,
+    provenance: dict[str, Any],
+    targets: tuple[str, ...],
+) -> RegressionPrediction:
+    """Values of a regression with the file and entry of each row, from 0 where they are not known.
+
+    Raises:
+        DataError: a value is not finite.
+
+    **Shapes:** values (G, T), or (G, 2 T) with the widths behind; file and entry (G,)
+    """
+    graphs, count = len(values), len(targets)
+    return RegressionPrediction(
+        values=values[:, :count],
+        file=np.zeros(graphs, np.int32) if file is None else file.astype(np.int32),
+        entry=np.arange(graphs, dtype=np.int64) if entry is None else entry.astype(np.int64),
+        files=tuple(provenance.get("files") or ("memory",)),
+        tree=provenance.get("tree"),
+        targets=targets,
+        width=values[:, count:] if values.shape[1] > count else None,
+    )

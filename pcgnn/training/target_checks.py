@@ -11,6 +11,7 @@ from pcgnn.losses import BatchLoss
 from pcgnn.training.base_task import Task
 from pcgnn.training.datamodule import first_attribute
 from pcgnn.training.multi_label_task import labels_of
+from pcgnn.training.regression_task import RegressionTask, check_outputs, values_of
 from pcgnn.training.task_inputs import target_of
 
 __all__ = ["check_kind", "check_loss", "check_rows", "check_targets"]
@@ -29,6 +30,8 @@ def check_kind(task: Task, data: Any) -> None:
         target_of(clouds)
     elif task.kind == "multi-label":
         labels_of(clouds)
+    elif task.kind == "regression":
+        values_of(clouds)
 
 
 def check_targets(task: Task, data: Any) -> None:
@@ -37,7 +40,7 @@ def check_targets(task: Task, data: Any) -> None:
     Raises:
         DataError: there are none, they are no classes, or the task has fewer classes.
     """
-    if task.kind not in ("classification", "multi-label") or data is None:
+    if task.kind not in ("classification", "multi-label", "regression") or data is None:
         return
     check_rows(task.network, first_attribute("features", data))
     clouds = getattr(data, "clouds", data)
@@ -47,6 +50,9 @@ def check_targets(task: Task, data: Any) -> None:
     if task.kind == "multi-label":
         outputs = getattr(task.network, "config", {}).get("classes", classes)
         _check_labels(labels_of(clouds), outputs)
+        return
+    if isinstance(task, RegressionTask):
+        check_outputs(task, values_of(clouds))
         return
     target = target_of(clouds)
     low, high = int(target.min()), int(target.max())

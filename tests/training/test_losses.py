@@ -72,9 +72,14 @@ def test_registry_and_errors():
     assert list_losses() == [
         "asimov",
         "binary-cross-entropy",
+        "central-fraction",
         "condensation",
         "cross-entropy",
         "focal",
+        "gaussian-likelihood",
+        "huber",
+        "mean-squared-error",
+        "mean-squared-ratio",
         "pair-hinge",
         "significance",
     ]
