@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pcgnn.errors import PcgnnError
     from pcgnn.io import (
         Prediction,
+        RegressionPrediction,
         inspect,
         iterate_root,
         read_hits,
@@ -103,6 +104,7 @@ _HOME = {
     "ParticleClouds": "data",
     "PcgnnError": "errors",
     "Prediction": "io",
+    "RegressionPrediction": "io",
     "Standardizer": "data",
     "calibrate": "training",
     "compare": "training",
@@ -141,6 +143,7 @@ __all__ = [
     "ParticleClouds",
     "PcgnnError",
     "Prediction",
+    "RegressionPrediction",
     "Standardizer",
     "__version__",
     "calibrate",

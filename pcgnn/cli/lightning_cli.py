@@ -249,8 +249,8 @@ class PcgnnCLI(LightningCLI):
             print(validation_text(path, datamodule.val, self.efficiency))
 
     def test(self, model: Any, datamodule: Any = None, ckpt_path: Any = None, **_: Any) -> None:
-        """Prints the report of the test part: of taggers, of edges and tracks, or of hits."""
-        from pcgnn.metrics import label_reports, tagging_report
+        """Prints the report of the test part: of jets, of edges and tracks, or of hits."""
+        from pcgnn.metrics import label_reports, regression_report, tagging_report
         from pcgnn.training import predict
 
         path = self._checkpoint(ckpt_path)
@@ -262,8 +262,14 @@ class PcgnnCLI(LightningCLI):
             print(f"{path}: {len(clouds)} test graphs")
             print(test_text(path, datamodule, self.efficiency, self._get(self.config, "method")))
             return
-        scores = predict(path, clouds, batch_size=datamodule.eval_batch_size)
+        scores: Any = predict(path, clouds, batch_size=datamodule.eval_batch_size)
         print(f"{path}: {len(clouds)} test graphs")
+        if model.kind == "regression":
+            values = clouds.y.reshape(len(clouds), -1)
+            for place, name in enumerate(scores.targets):
+                found = scores.values[:, place]
+                print(regression_report(values[:, place], found, weight=clouds.weight, name=name))
+            return
         if scores.multi_label:
             for name, report in label_reports(clouds.y, scores, weight=clouds.weight).items():
                 print(f"\nlabel {name}\n{report}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from pcgnn.cli.tracks import KINDS, predict_hits
 from pcgnn.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from pcgnn.io import Prediction
+    from pcgnn.io import Prediction, RegressionPrediction
     from pcgnn.training import BoostedTrees, Task
 
 __all__ = ["predict", "reading_of", "score_files"]
@@ -49,7 +49,7 @@ def predict(words: Sequence[str]) -> int:
         choices=("drop", "error"),
         help="entries without particles get NaN (drop, the default) or end the command (error)",
     )
-    group.add_argument("--prefix", help="prefix of the branches; default: score_")
+    group.add_argument("--prefix", help="prefix of the branches; default: score_ or predicted_")
     group.add_argument("--batch-size", type=int, help="jets per batch; default: 512")
     add_tracking(parser)
     found = parser.parse_args(list(words))
@@ -73,7 +73,7 @@ def predict(words: Sequence[str]) -> int:
     if task.kind in KINDS:
         predict_hits(task, checkpoint, files, found)
         return 0
-    if task.kind not in ("classification", "multi-label"):
+    if not task.of_graphs:
         raise ConfigError(
             f"the checkpoint is of a model for {task.kind} of hit graphs",
             file=checkpoint,
@@ -95,7 +95,7 @@ def predict(words: Sequence[str]) -> int:
         like=like,
         tree=prediction.tree,
         overwrite=found.overwrite,
-        prefix="score_" if found.prefix is None else found.prefix,
+        prefix=found.prefix,
     )
     for path in paths:
         print(f"{len(prediction)} jets scored -> {path}" if len(paths) == 1 else path)
@@ -116,7 +116,7 @@ def score_files(
     batch_size: int = 512,
     device: str = "auto",
     step_size: int | str = "100 MB",
-) -> Prediction:
+) -> Prediction | RegressionPrediction:
     """Scores files as the training read them, chunk by chunk.
 
     Args:
@@ -138,7 +138,7 @@ def score_files(
     from pcgnn.data import ParticleClouds
     from pcgnn.training import predict as run
 
-    parts: list[Prediction] = []
+    parts: list[Any] = []
     for jets in _chunks(task, files, tree, use_cut, empty, step_size):
         if len(jets) == 0:
             continue
@@ -155,13 +155,13 @@ def score_files(
             file=files[0],
             remedy="score all entries with --no-cut, or look at the cut of the training",
         )
-    first = parts[0]
-    return replace(
-        first,
-        probabilities=np.concatenate([part.probabilities for part in parts]),
-        file=np.concatenate([part.file for part in parts]),
-        entry=np.concatenate([part.entry for part in parts]),
-    )
+    first: Prediction | RegressionPrediction = parts[0]
+    rows: dict[str, Any] = {
+        field.name: np.concatenate([getattr(part, field.name) for part in parts])
+        for field in fields(first)
+        if isinstance(getattr(first, field.name), np.ndarray)
+    }
+    return replace(first, **rows)
 
 
 def reading_of(task: Task | BoostedTrees, use_cut: bool = True) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from pcgnn.cli.options import Parser
 from pcgnn.errors import ConfigError, WriteError
@@ -172,19 +172,54 @@ def _jets(words: Sequence[str]) -> int:
         "with impact parameters and calorimeter cells, clustered with anti-kT (FastJet). Needs the "
         "extra: pip install 'pcgnn[simulation]'.",
     )
+    _add_jets(parser, classes="top,qcd", pile_up=0.0, max_particles=200)
+    found = parser.parse_args(list(words))
+    _check_output(found.output, found.overwrite)
+    from pcgnn.simulation import simulate_jets
+
+    print(simulate_jets(found.output, found.jets, **_jet_options(found)))
+    return 0
+
+
+def _softdrop(words: Sequence[str]) -> int:
+    """``pcgnn simulate softdrop OUTPUT``."""
+    parser = Parser(
+        "simulate softdrop",
+        "Simulate jets among pile-up, with the soft-drop mass that they have without it as target "
+        "of a regression, energies in both calorimeters, and the share of pile-up of each particle "
+        "(Pythia 8, FastJet). Needs the extra: pip install 'pcgnn[simulation]'.",
+    )
+    _add_jets(parser, classes="qcd,top,w", pile_up=50.0, max_particles=250)
+    parser.add_argument(
+        "--pile-up-pool", type=int, default=4000, metavar="N",
+        help="draw the other collisions from so many, each time turned; 0: fresh ones, which "
+        "takes ten times as long [%(default)s]",
+    )  # fmt: skip
+    found = parser.parse_args(list(words))
+    _check_output(found.output, found.overwrite)
+    from pcgnn.simulation import simulate_softdrop
+
+    options = {**_jet_options(found), "pile_up_pool": found.pile_up_pool}
+    print(simulate_softdrop(found.output, found.jets, **options))
+    return 0
+
+
+def _add_jets(
+    parser: argparse.ArgumentParser, *, classes: str, pile_up: float, max_particles: int
+) -> None:
     _add_output(parser)
     parser.add_argument(
         "--jets", type=int, required=True, metavar="N", help="number of jets, all classes together"
     )
     parser.add_argument(
-        "--classes", default="top,qcd", metavar="NAMES",
-        help="some of top, qcd, b, light, in equal numbers and shuffled [%(default)s]",
+        "--classes", default=classes, metavar="NAMES",
+        help="some of top, qcd, b, light, w, in equal numbers and shuffled [%(default)s]",
     )  # fmt: skip
     parser.add_argument(
         "--preset", default="pf", metavar="NAME",
         help="detector. pf: fine cells; tower: cells of 0.1 x 10 degrees [%(default)s]",
     )  # fmt: skip
-    _add_random(parser, pile_up=0.0)
+    _add_random(parser, pile_up=pile_up)
     parser.add_argument(
         "--processes", type=int, default=1, metavar="N", help="processes [%(default)s]"
     )
@@ -208,40 +243,34 @@ def _jets(words: Sequence[str]) -> int:
         help="other partons of the two protons scatter too",
     )
     parser.add_argument(
-        "--max-particles", type=int, default=200, metavar="N",
+        "--max-particles", type=int, default=max_particles, metavar="N",
         help="most particles kept per jet, those of largest pT [%(default)s]",
     )  # fmt: skip
     parser.add_argument("--no-progress", action="store_true", help="no progress bar")
-    found = parser.parse_args(list(words))
-    _check_output(found.output, found.overwrite)
-    from pcgnn.simulation import simulate_jets
 
-    print(
-        simulate_jets(
-            found.output,
-            found.jets,
-            classes=[name.strip() for name in found.classes.split(",")],
-            preset=found.preset,
-            pile_up=found.pile_up,
-            pt_min=found.pt_min,
-            pt_max=found.pt_max,
-            eta_max=found.eta_max,
-            radius=found.radius,
-            multiple_interactions=found.multiple_interactions,
-            max_particles=found.max_particles,
-            seed=found.seed,
-            processes=found.processes,
-            compression=found.compression,
-            overwrite=found.overwrite,
-            progress=not found.no_progress,
-        )
+
+def _jet_options(found: argparse.Namespace) -> dict[str, Any]:
+    names: tuple[str, ...] = (
+        "preset",
+        "pile_up",
+        "pt_min",
+        "pt_max",
+        "eta_max",
+        "radius",
+        "multiple_interactions",
     )
-    return 0
+    names = (*names, "max_particles", "seed", "processes", "compression", "overwrite")
+    return {
+        **{name: getattr(found, name) for name in names},
+        "classes": [name.strip() for name in found.classes.split(",")],
+        "progress": not found.no_progress,
+    }
 
 
 SAMPLES: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "tracks": (_tracks, "hits of top-quark pairs with pile-up in a full tracker (Pythia, ACTS)"),
-    "jets": (_jets, "jets of top quarks, b quarks, light quarks and gluons (Pythia, FastJet)"),
+    "jets": (_jets, "jets of top quarks, W bosons, b quarks, light quarks and gluons (Pythia)"),
+    "softdrop": (_softdrop, "jets among pile-up for the regression of their soft-drop mass"),
     "toy-tracks": (_toy_tracks, "hits of helices in a toy tracker (NumPy alone)"),
 }
 """By name: what runs it, and a line for the help."""

@@ -102,6 +102,14 @@ class CloudColumns:
         return bool(self.classes) and y is not None and y.dim() == 2 and not y.is_floating_point()
 
     @property
+    def regression(self) -> bool:
+        """Whether ``y`` holds floating-point values, one or one row of them per graph."""
+        y = self.y
+        if y is None or not y.is_floating_point() or y.dim() > 2:
+            return False
+        return self._levels["y"] == GRAPH
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes; empty if there are none."""
         return self._classes

@@ -186,6 +186,11 @@ class CloudStream:
         return self._peek().multi_label
 
     @property
+    def regression(self) -> bool:
+        """Whether each graph has floating-point targets."""
+        return self._peek().regression
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes."""
         return self._peek().classes

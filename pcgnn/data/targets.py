@@ -38,7 +38,8 @@ def make_target(
     Args:
         target: an event or particle column or an expression; or a list of event columns of which
             exactly one is 1 for each jet (one-hot labels); or a mapping from names to columns or
-            expressions, of which any number is 1 (labels that do not exclude each other).
+            expressions, of which any number is 1 (labels that do not exclude each other), or all
+            of which are floating point (several targets of a regression).
         records: the flat columns.
         classes: names of the classes; they fix how many there are.
         jet_axis: "columns" or "particles", for expressions.
@@ -191,18 +192,26 @@ def _labels(
     classes: Sequence[str] | None,
     jet_axis: str,
 ) -> Target:
-    """One column of 0 and 1 per label."""
+    """One column of 0 and 1 per label, or one of values per target."""
     if len(columns) < 2 or classes is not None:
         raise DataError(
             f"labels need two or more columns and bring their names, got {dict(columns)}"
             + ("" if classes is None else f" and classes {list(classes)}"),
             remedy="a single label is a class: target=COLUMN",
         )
-    parts = []
+    found = {}
     for name, text in columns.items():
         values, level = column_or_expression(text, records, jet_axis)
         if level != GRAPH or values.ndim != 1:
             raise DataError(f"the label {name} = {text} has not one value per jet", branch=text)
+        found[str(name)] = values
+    table = np.stack(list(found.values()), axis=1)
+    if all(values.dtype.kind == "f" for values in found.values()) and not (
+        np.isin(table, (0.0, 1.0)).all()
+    ):
+        return Target(table, GRAPH, tuple(found))
+    parts = []
+    for (name, values), text in zip(found.items(), columns.values(), strict=True):
         wrong = (values != 0) & (values != 1)
         if wrong.any():
             graph = int(np.argmax(wrong))

@@ -8,6 +8,7 @@ from pcgnn.io.inspect import inspect
 from pcgnn.io.npz import read_npz
 from pcgnn.io.prediction import Prediction
 from pcgnn.io.provenance import file_sha256, provenance_of
+from pcgnn.io.regression_prediction import RegressionPrediction
 from pcgnn.io.report import FileReport
 from pcgnn.io.root import iterate_root, read_root
 from pcgnn.io.scores import write_scores
@@ -20,6 +21,7 @@ __all__ = [
     "Expression",
     "FileReport",
     "Prediction",
+    "RegressionPrediction",
     "atomic_path",
     "compile_expression",
     "file_sha256",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from pcgnn.errors import DataError
+from pcgnn.io.predicted_rows import check_places
 
 __all__ = ["AnomalyScores"]
 
@@ -23,15 +26,37 @@ class AnomalyScores:
         entry: entry number inside that file's tree, (G,).
         files: the files the rows were read from.
         tree: the tree inside the files, None for formats without one.
-        classes: name of the one column that :func:`pcgnn.write_scores` writes.
+
+    Raises:
+        DataError: shapes do not fit together, or a score is not finite.
     """
+
+    prefix: ClassVar[str] = "score_"
 
     score: NDArray[np.floating[Any]]
     file: NDArray[np.int32]
     entry: NDArray[np.int64]
     files: tuple[str, ...]
     tree: str | None = None
-    classes: tuple[str, ...] = ("anomaly",)
+
+    def __post_init__(self) -> None:
+        if self.score.ndim != 1:
+            raise DataError(f"anomaly scores have the shape {self.score.shape}, expected (G,)")
+        check_places(self.file, self.entry, len(self.score), len(self.files))
+        if not np.isfinite(self.score).all():
+            row = int(np.argmin(np.isfinite(self.score)))
+            raise DataError(
+                f"the score of row {row} is not finite",
+                file=self.files[self.file[row]],
+                tree=self.tree,
+                entry=int(self.entry[row]),
+                remedy="look for NaN or infinite values in the four-vectors or weights",
+            )
+
+    @property
+    def columns(self) -> dict[str, NDArray[np.floating[Any]]]:
+        """The scores, as ``anomaly``, (G,)."""
+        return {"anomaly": self.score}
 
     def __len__(self) -> int:
         return len(self.score)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from pcgnn.errors import ConfigError, DataError
+from pcgnn.io.predicted_rows import check_places
 
 __all__ = ["Prediction"]
 
@@ -45,6 +46,8 @@ class Prediction:
         array([0.8])
     """
 
+    prefix: ClassVar[str] = "score_"
+
     probabilities: NDArray[np.floating[Any]]
     file: NDArray[np.int32]
     entry: NDArray[np.int64]
@@ -72,19 +75,9 @@ class Prediction:
                 f"classes {', '.join(self.classes)}"
             )
         rows = shape[0]
-        for name in ("file", "entry"):
-            found = getattr(self, name).shape
-            if found != (rows,):
-                raise DataError(f"{name} has the shape {found}, expected ({rows},)")
+        check_places(self.file, self.entry, rows, len(self.files))
         if rows == 0:
             return
-        if self.file.min() < 0 or self.file.max() >= len(self.files):
-            raise DataError(
-                f"file indices run from {self.file.min()} to {self.file.max()}, but there are "
-                f"{len(self.files)} files"
-            )
-        if self.entry.min() < 0:
-            raise DataError(f"negative entry number {self.entry.min()}")
         if self.multi_label:
             bad = ~(self.probabilities <= 1).all(axis=1)  # also true for NaN
         else:
@@ -115,6 +108,11 @@ class Prediction:
                 remedy="take the column of the class you mean from .probabilities",
             )
         return self.probabilities[:, 1]
+
+    @property
+    def columns(self) -> dict[str, NDArray[np.floating[Any]]]:
+        """Probabilities by class, (G,) each."""
+        return {name: self.probabilities[:, place] for place, name in enumerate(self.classes)}
 
     def __len__(self) -> int:
         return len(self.probabilities)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pcgnn.errors import WriteError
-from pcgnn.io.anomaly import AnomalyScores
 from pcgnn.io.boundary import reading
 from pcgnn.io.npz import count_npz
 from pcgnn.io.pandas_hdf5 import open_pandas_table
-from pcgnn.io.prediction import Prediction
+from pcgnn.io.predicted_rows import PredictedRows
 from pcgnn.io.sources import Files, Source, find_sources, is_local, open_tree
 from pcgnn.io.tables import identifier
 from pcgnn.io.writing import write_tree
@@ -28,29 +26,30 @@ _STEP = 100_000
 
 def write_scores(
     path: str | os.PathLike[str],
-    prediction: Prediction | AnomalyScores,
+    prediction: PredictedRows,
     *,
     like: Files,
     tree: str | None = None,
     overwrite: bool = False,
-    prefix: str = "score_",
+    prefix: str | None = None,
 ) -> list[Path]:
     """Write the scores as a friend of the tree they were computed from.
 
     The friend has exactly as many entries as the tree, in its order, so that ROOT's
     ``AddFriend`` or any reader lines them up; entries that were cut away hold NaN. One branch
-    per class, called ``prefix`` and the class (with ``_`` for what cannot stand in a name).
+    per class, called ``prefix`` and the class (with ``_`` for what cannot stand in a name), or
+    per target of a regression; predicted widths end in ``_width``.
 
     Args:
         path: file to write; it appears when it is complete. For several files in ``like`` it
             must contain ``{stem}``, which stands for each file's name without its ending: one
             friend per file.
-        prediction: scores, each with its file and entry, or the anomaly scores of an autoencoder.
+        prediction: scores or values, each with its file and entry.
         like: the file or files that were scored; a subset of the prediction's. HDF5 and
             ``.npz`` files are accepted too.
         tree: name of the tree, in ``like`` and of the friend; by default the prediction's.
         overwrite: replace existing files.
-        prefix: begins the branch names.
+        prefix: begins the branch names; by default ``score_``, of values ``predicted_``.
 
     Returns:
         The paths written.
@@ -64,6 +63,8 @@ def write_scores(
         >>> write_scores("jets_scored.root", prediction, like="jets.root")  # doctest: +SKIP
     """
     tree = tree or prediction.tree
+    if prefix is None:
+        prefix = prediction.prefix
     sources = find_sources(like, tree)
     names = _branch_names(path, prediction, prefix)
     targets = _targets(path, sources)
@@ -89,25 +90,18 @@ def write_scores(
     return targets
 
 
-def prediction_type(prediction: Prediction | AnomalyScores) -> np.dtype[np.floating]:
+def prediction_type(prediction: PredictedRows) -> np.dtype[np.floating]:
     """Give the type of the branches: float64 stays, all else becomes float32."""
-    double = _values(prediction).dtype == np.float64
+    double = any(values.dtype == np.float64 for values in prediction.columns.values())
     return np.dtype(np.float64 if double else np.float32)
 
 
-def _values(prediction: Prediction | AnomalyScores) -> NDArray[np.floating[Any]]:
-    """One column per branch."""
-    if isinstance(prediction, AnomalyScores):
-        return prediction.score[:, None]
-    return prediction.probabilities
-
-
-def _branch_names(path: object, prediction: Prediction | AnomalyScores, prefix: str) -> list[str]:
-    names = [identifier(prefix + name) for name in prediction.classes]
+def _branch_names(path: object, prediction: PredictedRows, prefix: str) -> list[str]:
+    names = [identifier(prefix + name) for name in prediction.columns]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise WriteError(
-            f"the classes {', '.join(prediction.classes)} do not give different branch names",
+            f"the columns {', '.join(prediction.columns)} do not give different branch names",
             file=path,
             branch=twice[0],
         )
@@ -146,7 +140,7 @@ def _count_entries(source: Source) -> tuple[int, str | None]:
         return int(found.num_entries), name.partition(";")[0].rpartition("/")[2]
 
 
-def _rows(prediction: Prediction | AnomalyScores, source: Source) -> NDArray[np.int64]:
+def _rows(prediction: PredictedRows, source: Source) -> NDArray[np.int64]:
     """Positions of the scores of one file: the same path, else the same name if that is clear."""
     index = _file_index(prediction, source)
     if index is None:
@@ -158,7 +152,7 @@ def _rows(prediction: Prediction | AnomalyScores, source: Source) -> NDArray[np.
     return np.flatnonzero(prediction.file == index)
 
 
-def _file_index(prediction: Prediction | AnomalyScores, source: Source) -> int | None:
+def _file_index(prediction: PredictedRows, source: Source) -> int | None:
     def full(file: str) -> str:
         return os.path.realpath(file) if is_local(file) else file
 
@@ -176,7 +170,7 @@ def _file_index(prediction: Prediction | AnomalyScores, source: Source) -> int |
 
 
 def _sorted(
-    prediction: Prediction | AnomalyScores, rows: NDArray[np.int64], entries: int, source: Source
+    prediction: PredictedRows, rows: NDArray[np.int64], entries: int, source: Source
 ) -> NDArray[np.int64]:
     """Order the rows by entry and refuse what cannot be aligned."""
     order = rows[np.argsort(prediction.entry[rows], kind="stable")]
@@ -202,12 +196,14 @@ def _sorted(
 
 
 def _chunks(
-    prediction: Prediction | AnomalyScores, rows: NDArray[np.int64], entries: int, names: list[str]
+    prediction: PredictedRows, rows: NDArray[np.int64], entries: int, names: list[str]
 ) -> Iterator[dict[str, NDArray[np.floating]]]:
     entry = prediction.entry[rows]
+    columns = list(prediction.columns.values())
     for start in range(0, entries, _STEP):
         stop = min(start + _STEP, entries)
         low, high = np.searchsorted(entry, (start, stop))
-        block = np.full((stop - start, len(names)), np.nan, dtype=prediction_type(prediction))
-        block[entry[low:high] - start] = _values(prediction)[rows[low:high]]
-        yield {name: np.ascontiguousarray(block[:, i]) for i, name in enumerate(names)}
+        block = np.full((len(names), stop - start), np.nan, dtype=prediction_type(prediction))
+        for branch, values in zip(block, columns, strict=True):
+            branch[entry[low:high] - start] = values[rows[low:high]]
+        yield dict(zip(names, block, strict=True))

@@ -15,6 +15,9 @@ from pcgnn.losses.cross_entropy import WeightedCrossEntropy
 from pcgnn.losses.likelihood_ratio import LikelihoodRatioLoss
 from pcgnn.losses.mean_distance import MeanDistance
 from pcgnn.losses.pair_hinge import PairHingeLoss
+from pcgnn.losses.regression import HuberLoss, MeanSquaredError, MeanSquaredRatio
+from pcgnn.losses.regression_central import CentralFractionLoss
+from pcgnn.losses.regression_gaussian import GaussianLikelihood
 from pcgnn.losses.significance import AsimovLoss, SignificanceLoss
 
 __all__ = ["create_loss", "list_losses"]
@@ -22,11 +25,16 @@ __all__ = ["create_loss", "list_losses"]
 LOSSES: dict[str, type[nn.Module]] = {
     "asimov": AsimovLoss,
     "binary-cross-entropy": BinaryCrossEntropy,
+    "central-fraction": CentralFractionLoss,
     "condensation": CondensationLoss,
     "cross-entropy": WeightedCrossEntropy,
     "focal": FocalLoss,
     "likelihood-ratio": LikelihoodRatioLoss,
     "mean-distance": MeanDistance,
+    "gaussian-likelihood": GaussianLikelihood,
+    "huber": HuberLoss,
+    "mean-squared-error": MeanSquaredError,
+    "mean-squared-ratio": MeanSquaredRatio,
     "pair-hinge": PairHingeLoss,
     "significance": SignificanceLoss,
 }
@@ -37,7 +45,7 @@ def list_losses() -> list[str]:
 
     Example:
         >>> list_losses()
-        ['asimov', 'binary-cross-entropy', 'condensation', ..., 'pair-hinge', 'significance']
+        ['asimov', 'binary-cross-entropy', 'central-fraction', ..., 'pair-hinge', 'significance']
     """
     return sorted(LOSSES)
 

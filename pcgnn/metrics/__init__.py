@@ -24,6 +24,8 @@ from pcgnn.metrics.labels import label_reports
 from pcgnn.metrics.mass_study import MassResult, MassStudy
 from pcgnn.metrics.precision_recall import PrecisionRecall, precision_recall
 from pcgnn.metrics.priors import at_priors, likelihood_ratio
+from pcgnn.metrics.regression import regression_report
+from pcgnn.metrics.regression_summary import BinnedRegression, RegressionReport
 from pcgnn.metrics.report import ClassReport, TaggingReport
 from pcgnn.metrics.roc import RocCurve
 from pcgnn.metrics.significance import (
@@ -52,6 +54,7 @@ from pcgnn.metrics.working_point import WorkingPoint
 
 __all__ = [
     "BinnedEfficiency",
+    "BinnedRegression",
     "BinnedRejection",
     "BinnedResolution",
     "CalibrationReport",
@@ -69,6 +72,7 @@ __all__ = [
     "MassStudy",
     "PrecisionRecall",
     "RankedAttribution",
+    "RegressionReport",
     "ReliabilityCurve",
     "RocCurve",
     "SignificanceRatio",
@@ -94,6 +98,7 @@ __all__ = [
     "likelihood_ratio",
     "loss_ledger",
     "precision_recall",
+    "regression_report",
     "rejection_estimate",
     "rejection_vs",
     "significance_ratio",

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pcgnn.simulation.acts_tracks import TrackSimulation, simulate_tracks
     from pcgnn.simulation.jets import JetSimulation, simulate_jets
+    from pcgnn.simulation.softdrop import simulate_softdrop
     from pcgnn.simulation.toy import simulate_toy
 
 _HOME = {
     "JetSimulation": "jets",
     "TrackSimulation": "acts_tracks",
     "simulate_jets": "jets",
+    "simulate_softdrop": "softdrop",
     "simulate_toy": "toy",
     "simulate_tracks": "acts_tracks",
 }
@@ -22,6 +24,7 @@ __all__ = [
     "JetSimulation",
     "TrackSimulation",
     "simulate_jets",
+    "simulate_softdrop",
     "simulate_toy",
     "simulate_tracks",
 ]

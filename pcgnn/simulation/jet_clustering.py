@@ -6,15 +6,39 @@ M. Cacciari, G. P. Salam, G. Soyez, J. High Energy Phys. 04 (2008) 063, arXiv:08
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
 from pcgnn.data.jet_shapes import load_fastjet
-from pcgnn.simulation.jet_detector import Candidates
 
 __all__ = ["ChosenJets", "choose_jets", "distance"]
+
+
+class Momenta(Protocol):
+    """Particles or candidates of events: columns of N rows, sorted by event."""
+
+    @property
+    def event(self) -> NDArray[np.int64]:
+        """Number of the event."""
+
+    @property
+    def px(self) -> NDArray[np.float64]:
+        """GeV, like the next three."""
+
+    @property
+    def py(self) -> NDArray[np.float64]:
+        """See above."""
+
+    @property
+    def pz(self) -> NDArray[np.float64]:
+        """See above."""
+
+    @property
+    def energy(self) -> NDArray[np.float64]:
+        """See above."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +92,7 @@ class ChosenJets:
 
 
 def choose_jets(
-    candidates: Candidates,
+    candidates: Momenta,
     radius: float,
     pt_min: float,
     axes: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,10 @@ from pcgnn.simulation.jet_clustering import distance
 from pcgnn.simulation.jet_particles import Particles, concatenate, visible_particles
 from pcgnn.simulation.pythia import BEAM_SPOT
 
-__all__ = ["overlay"]
+__all__ = ["Source", "fresh", "overlay"]
+
+Source: TypeAlias = Callable[[int], Particles]
+"""Makes so many minimum-bias collisions, numbered from 0."""
 
 # Their whole records are in memory at once, 0.2 MB each.
 _COLLISIONS_AT_ONCE = 500
@@ -26,7 +30,7 @@ def overlay(
     pile_up: float,
     axes: tuple[NDArray[np.float64], NDArray[np.float64]],
     radius: float,
-    pythia: Any,
+    source: Source,
     random: np.random.Generator,
 ) -> Particles:
     """Add a Poisson number of minimum-bias collisions to every event, around its jet.
@@ -39,7 +43,7 @@ def overlay(
         pile_up: mean number of collisions added to an event.
         axes: pseudorapidity and azimuth of the jet of every event.
         radius: of the jets; only what comes within 2.5 radii is added.
-        pythia: set up for minimum bias.
+        source: makes so many collisions, numbered from 0.
         random: for their numbers and places.
 
     Raises:
@@ -52,13 +56,28 @@ def overlay(
     parts = [particles]
     for begin in range(0, len(owner), _COLLISIONS_AT_ONCE):
         some = slice(begin, min(begin + _COLLISIONS_AT_ONCE, len(owner)))
-        record = pythia.nextBatch(some.stop - some.start).prt
-        if len(record) != some.stop - some.start:
-            raise BackendError(f"Pythia made {len(record)} of {some.stop - some.start} collisions")
-        parts.append(
-            _near(visible_particles(pythia, record), owner[some], place[some], axes, radius)
-        )
+        drawn = source(some.stop - some.start)
+        parts.append(_near(drawn, owner[some], place[some], axes, radius))
     return concatenate(parts)
+
+
+def fresh(pythia: Any) -> Source:
+    """Collisions that are made for the purpose.
+
+    Args:
+        pythia: set up for minimum bias.
+
+    Raises:
+        BackendError: Pythia fails, when collisions are wanted.
+    """
+
+    def make(collisions: int) -> Particles:
+        record = pythia.nextBatch(collisions).prt
+        if len(record) != collisions:
+            raise BackendError(f"Pythia made {len(record)} of {collisions} collisions")
+        return visible_particles(pythia, record)
+
+    return make
 
 
 def _near(

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 __all__ = ["PROCESSES", "JetClass", "JetProcess", "hard_settings", "pile_up_settings"]
 
-JetClass: TypeAlias = Literal["qcd", "top", "light", "b"]
+JetClass: TypeAlias = Literal["qcd", "top", "light", "b", "w"]
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,14 @@ class JetProcess:
         settings: lines for Pythia.
         flavour: what ``jet_flavour`` must be: 5 with a b hadron in the jet, 4 with a c hadron
             and no b hadron, else 0; None accepts all.
-        matched: whether a top quark and its three decay products must lie in the jet.
+        matched: what must lie in the jet with its decay products: a top quark, a W boson, or
+            nothing.
     """
 
     label: int
     settings: tuple[str, ...]
     flavour: int | None = None
-    matched: bool = False
+    matched: Literal["top", "w"] | None = None
 
 
 _GLUONS_AND_LIGHT = ("gg2gg", "gg2qqbar", "qg2qg", "qq2qq", "qqbar2gg", "qqbar2qqbarNew")
@@ -43,10 +44,20 @@ PROCESSES: Mapping[JetClass, JetProcess] = MappingProxyType(
                 "24:onMode = off",
                 "24:onIfAny = 1 2 3 4 5",  # W bosons decay to quarks
             ),
-            matched=True,
+            matched="top",
         ),
         "light": JetProcess(2, tuple(f"HardQCD:{x} = on" for x in _GLUONS_AND_LIGHT), flavour=0),
         "b": JetProcess(3, ("HardQCD:hardbbbar = on",), flavour=5),
+        "w": JetProcess(
+            4,
+            (
+                "WeakBosonAndParton:qqbar2Wg = on",
+                "WeakBosonAndParton:qg2Wq = on",
+                "24:onMode = off",
+                "24:onIfAny = 1 2 3 4 5",
+            ),
+            matched="w",
+        ),
     }
 )
 

@@ -19,7 +19,7 @@ class JetSettings:
     """Settings of :func:`pcgnn.simulation.simulate_jets`, which documents them.
 
     Args:
-        classes: "qcd", "top", "light" or "b", in equal numbers.
+        classes: "qcd", "top", "light", "b" or "w", in equal numbers.
         preset: detector, "pf" or "tower".
         pile_up: mean number of additional collisions.
         pt_min: lowest transverse momentum of the jets, GeV.
@@ -29,6 +29,10 @@ class JetSettings:
         multiple_interactions: in the hard collision.
         max_particles: most particles kept per jet, the leading ones.
         seed: number that fixes everything random.
+        pile_up_pool: draw the additional collisions from so many; 0 makes fresh ones for each
+            jet.
+        softdrop_target: for a regression: add what the jet is without detector and pile-up, and
+            the energies in the calorimeters.
 
     Raises:
         ConfigError: a setting is out of range.
@@ -44,6 +48,8 @@ class JetSettings:
     multiple_interactions: bool = False
     max_particles: int = 200
     seed: int = 1
+    pile_up_pool: int = 0
+    softdrop_target: bool = False
 
     def __post_init__(self) -> None:
         known = get_args(JetClass)
@@ -76,10 +82,16 @@ class JetSettings:
             raise ConfigError("multiple_interactions must be True or False")
         _whole("max_particles", self.max_particles, 1)
         _whole("seed", self.seed, 0)
+        _whole("pile_up_pool", self.pile_up_pool, 0)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for provenance."""
-        return {**asdict(self), "classes": list(self.classes)}
+        found = {**asdict(self), "classes": list(self.classes)}
+        # files made before there were these options do not name them
+        for name in ("pile_up_pool", "softdrop_target"):
+            if not found[name]:
+                del found[name]
+        return found
 
 
 def _number(name: str, value: float, low: float, high: float) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pcgnn.simulation.jet_clustering import ChosenJets, distance
 
-__all__ = ["contains_top", "heavy_flavour", "jet_flavour"]
+__all__ = ["contains_top", "contains_w", "heavy_flavour", "jet_flavour"]
 
 _HADRON_PT_MIN = 5.0
 _TOP, _W = 6, 24
@@ -92,6 +92,31 @@ def contains_top(record: ak.Array, jets: ChosenJets, radius: float) -> NDArray[n
         bottom = np.where(np.abs(columns["id"][first]) == _W, second, first)
         quarks = (start + columns[name][boson] for name in ("daughter1", "daughter2"))
         found |= near(top) & near(bottom) & np.logical_and.reduce([near(q) for q in quarks])
+    return found
+
+
+def contains_w(record: ak.Array, jets: ChosenJets, radius: float) -> NDArray[np.bool_]:
+    """Whether a W boson and the two quarks it decays to lie within the radius.
+
+    Args:
+        record: ``nextBatch(...).prt`` of collisions with one W boson each, which decays to quarks.
+        jets: at most one per event.
+        radius: largest distance.
+
+    Shapes:
+        - output (J,)
+    """
+    event, flat = _flat(record)
+    columns = {name: ak.to_numpy(flat[name]) for name in ("id", "daughter1", "daughter2")}
+    px, py, pz = (ak.to_numpy(flat.p[name]) for name in ("px", "py", "pz"))
+    bosons = np.flatnonzero(np.abs(columns["id"]) == _W)
+    boson = bosons[np.searchsorted(event[bosons], jets.event, side="right") - 1]
+    start = np.searchsorted(event, jets.event)
+    found = np.ones(len(jets.event), dtype=bool)
+    for rows in (boson, *(start + columns[name][boson] for name in ("daughter1", "daughter2"))):
+        eta = np.arcsinh(pz[rows] / np.maximum(np.hypot(px[rows], py[rows]), 1e-9))
+        phi = np.arctan2(py[rows], px[rows])
+        found &= distance(eta, phi, jets.eta, jets.phi) < radius
     return found
 
 

@@ -82,6 +82,7 @@ def simulate_jets(
     - "qcd" (label 0): any two-parton scattering.
     - "b" (label 3): b-quark pairs; a b hadron lies in the jet.
     - "light" (label 2): gluons and light quarks; neither a b nor a c hadron lies in the jet.
+    - "w" (label 4): a W boson and a parton; the boson and its two quarks lie within the radius.
 
     Pile-up is laid over the selected collisions, so that the same jets are seen again among
     particles of other collisions: the window holds for the jet without them.
@@ -99,7 +100,7 @@ def simulate_jets(
     Args:
         output: the ROOT file; it appears when it is complete.
         jets: number of jets, all classes together.
-        classes: some of "top", "qcd", "b", "light".
+        classes: some of "top", "qcd", "b", "light", "w".
         preset: "pf": fine cells, overlapping showers separated well; "tower": cells of
             0.1 x 10 degrees.
         pile_up: mean number of minimum-bias collisions per event.
@@ -128,7 +129,6 @@ def simulate_jets(
         >>> print(simulate_jets("jets.root", 1000, seed=3))  # doctest: +SKIP
         jets.root: 1000 jets, 52.7 particles per jet, from 3200 collisions, 85 jets per second
     """
-    begin = time.monotonic()
     settings = JetSettings(
         classes=classes,
         preset=preset,
@@ -141,6 +141,20 @@ def simulate_jets(
         max_particles=max_particles,
         seed=seed,
     )
+    return run_jets(output, jets, settings, processes, compression, overwrite, progress)
+
+
+def run_jets(
+    output: str | os.PathLike[str],
+    jets: int,
+    settings: JetSettings,
+    processes: int,
+    compression: Compression,
+    overwrite: bool,
+    progress: bool,
+) -> JetSimulation:
+    """Simulate jets with these settings, see :func:`simulate_jets`."""
+    begin = time.monotonic()
     if isinstance(jets, bool) or not isinstance(jets, int) or jets < 1:
         raise ConfigError(f"jets={jets!r} must be a whole number from 1")
     if compression not in get_args(Compression):

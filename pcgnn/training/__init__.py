@@ -20,6 +20,7 @@ from pcgnn.training.multi_label_task import MultiLabelTask
 from pcgnn.training.optimizers import create_optimizer, list_optimizers
 from pcgnn.training.predicting import predict
 from pcgnn.training.recipes import Recipe, default_recipe, list_recipes, parse_recipes
+from pcgnn.training.regression_task import RegressionTask
 from pcgnn.training.root_data import FileData
 from pcgnn.training.run import RunOptions
 from pcgnn.training.scheduling import FactorLR, create_schedule, list_schedules
@@ -47,6 +48,7 @@ __all__ = [
     "MultiLabelTask",
     "Recipe",
     "ReconstructionTask",
+    "RegressionTask",
     "RunOptions",
     "Task",
     "calibrate",

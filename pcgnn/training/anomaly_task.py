@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from pcgnn.io.anomaly import AnomalyScores
+from pcgnn.io.predicted_rows import Origin
 from pcgnn.training.base_task import Task
 from pcgnn.training.task_inputs import weight_of
 
@@ -26,6 +29,7 @@ class ReconstructionTask(Task):
     """
 
     kind: ClassVar[str] = "reconstruction"
+    of_graphs: ClassVar[bool] = True
     default_loss: ClassVar[str] = "mean-distance"
     standardizes: ClassVar[bool] = False
 
@@ -40,3 +44,7 @@ class ReconstructionTask(Task):
     def numbers(self, logits: Tensor, target: Tensor, weight: Tensor | None) -> dict[str, Tensor]:
         """The median distance."""
         return {"median_distance": torch.median(logits)}
+
+    def rows(self, values: np.ndarray, origin: Origin) -> AnomalyScores:
+        """Distances (G,) with their file and entry."""
+        return AnomalyScores(score=values, **origin.to_dict())

@@ -6,11 +6,13 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from pcgnn.errors import CheckpointError, ConfigError, DataError
+from pcgnn.io.predicted_rows import Origin, PredictedRows
 from pcgnn.losses import EpochLoss, create_loss
 from pcgnn.training.checkpoint_content import check_content, make_content, standardizer_from_content
 from pcgnn.training.optimizers import check_optimizer, create_optimizer
@@ -40,6 +42,7 @@ class Task(LightningModule):
 
     Attributes:
         kind: what is classified; stands in checkpoints.
+        of_graphs: whether the scores are of graphs of clouds, one row each.
         default_loss: the loss where none is named.
         standardizes: whether the inputs of this task are standardised.
         temperature: what :func:`pcgnn.calibrate` found, None before; scores alone depend on it.
@@ -70,6 +73,7 @@ class Task(LightningModule):
     """
 
     kind: ClassVar[str]
+    of_graphs: ClassVar[bool] = False
     default_loss: ClassVar[str]
     standardizes: ClassVar[bool] = True
 
@@ -96,17 +100,17 @@ class Task(LightningModule):
     ) -> None:
         super().__init__()
         self.features = self.parse_features(features)
-        self.classes = class_names(classes)
+        self.classes = self.name_outputs(classes)
         check_network(network, name, arguments)
         self._pending = None if name is None else (name, dict(arguments or {}))
         self.network: nn.Module = Unbuilt() if network is None else network
-        # the width of inputs some of which are optional is known with the data
-        if self._pending is not None and self.features is not None and not _open(self.features):
-            self.build()
         self.target = target
         self.loss_name = loss or self.default_loss
         self.loss_arguments = dict(loss_arguments or {})
         self.loss = create_loss(self.loss_name, **self.loss_arguments)
+        # the width of inputs some of which are optional is known with the data
+        if self._pending is not None and self.features is not None and not _open(self.features):
+            self.build()
         check_optimizer(optimizer, float(lr))
         self.optimizer_name = optimizer
         self.lr, self.weight_decay = float(lr), float(weight_decay)
@@ -136,10 +140,24 @@ class Task(LightningModule):
         if ours is None or (hasattr(ours, "resolves_to") and _settled(ours, features)):
             self.features = self.parse_features(features)
         if classes and (len(classes) == len(self.classes) or isinstance(self.network, Unbuilt)):
-            self.classes = class_names(classes)
+            self.classes = self.name_outputs(classes)
         if isinstance(self.network, Unbuilt) and self._pending is not None:
             name, arguments = self._pending
-            self.network = named_network(name, arguments, self.features, len(self.classes))
+            self.network = named_network(name, arguments, self.features, self.num_outputs)
+
+    def name_outputs(self, classes: Sequence[str] | int | None) -> tuple[str, ...]:
+        """Names of what the outputs stand for, from names or their number."""
+        return class_names(classes)
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs of a network of this task."""
+        return len(self.classes)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the columns of a prediction."""
+        return self.classes
 
     def parse_features(self, features: Any) -> Any:
         """The inputs as the task keeps them."""
@@ -156,6 +174,27 @@ class Task(LightningModule):
     @abstractmethod
     def numbers(self, logits: Tensor, target: Tensor, weight: Tensor | None) -> dict[str, Tensor]:
         """Numbers of the validation beside the loss."""
+
+    def check_kind(self, graphs: Any) -> None:
+        """Refuses graphs whose targets are of another kind; called before the network is made."""
+
+    def check_targets(self, graphs: Any) -> None:
+        """Refuses graphs whose targets the network cannot have; called before a training."""
+
+    def rows(self, values: np.ndarray, origin: Origin) -> PredictedRows:
+        """Scores of graphs with their file and entry.
+
+        Args:
+            values: what :meth:`scores` gave, (G, ...).
+            origin: file and entry of each.
+
+        Raises:
+            ConfigError: the task does not score graphs.
+        """
+        raise ConfigError(
+            f"a task on {self.kind} scores hit graphs, not clouds",
+            remedy="make them with pcgnn.tracking.build_graphs",
+        )
 
     def scores(self, logits: Tensor) -> Tensor:
         """Probabilities from logits, with the temperature of a calibration if there was one."""

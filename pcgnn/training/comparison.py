@@ -240,7 +240,7 @@ class _Run:
         start = time.perf_counter()
         trainer = _train_trees if self.recipe.model == TREES else _train_network
         source, costs = trainer(self)
-        scores = predict(source, self.parts["test"], device=self.device)
+        scores: Any = predict(source, self.parts["test"], device=self.device)
         self.folder.mkdir(parents=True, exist_ok=True)
         with (
             atomic_path(self.folder / SCORES, overwrite=True) as temporary,

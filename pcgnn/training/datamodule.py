@@ -46,12 +46,14 @@ class CloudData(LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Tells the task its inputs and fits the standardisation on the training part."""
-        task = None if self.trainer is None else self.trainer.lightning_module
+        task: Any = None if self.trainer is None else self.trainer.lightning_module
         if task is None:
             return
         describe_inputs(task, self.train)
         if stage == "fit":
             fit_standardizer(task, self.train)
+            if hasattr(task, "fit_targets"):
+                task.fit_targets(self.train)
 
     def train_dataloader(self) -> Any:
         """Shuffled batches of the training part."""

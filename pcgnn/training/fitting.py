@@ -57,7 +57,7 @@ class FitResult:
     def __repr__(self) -> str:
         epochs = len(self.history.get("epoch", []))
         text = f"FitResult({epochs} epochs, best {self.best_epoch + 1}"
-        for name in ("train_loss", "val_loss", "val_accuracy", "val_auc"):
+        for name in ("train_loss", "val_loss", "val_accuracy", "val_auc", "val_resolution"):
             if name in self.history:
                 text += f", {name} {self.history[name][self.best_epoch]:.4f}"
         return f"{text}, directory {str(self.directory)!r})"

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pcgnn.errors import DataError
+from pcgnn.io.predicted_rows import Origin
+from pcgnn.io.prediction import Prediction
 from pcgnn.training.base_task import Task
+from pcgnn.training.task import probabilities_of
 from pcgnn.training.task_inputs import weight_of
 from pcgnn.training.validation import weighted_auc
 
@@ -31,6 +35,7 @@ class MultiLabelTask(Task):
     """
 
     kind: ClassVar[str] = "multi-label"
+    of_graphs: ClassVar[bool] = True
     default_loss: ClassVar[str] = "binary-cross-entropy"
 
     def targets(self, batch: Any) -> tuple[Tensor, Tensor | None]:
@@ -54,6 +59,26 @@ class MultiLabelTask(Task):
             "accuracy": (each * right).sum() / each.sum(),
             "auc": torch.stack(areas).nanmean(),
         }
+
+    def check_kind(self, graphs: Any) -> None:
+        """Refuses targets that are not labels."""
+        labels_of(graphs)
+
+    def check_targets(self, graphs: Any) -> None:
+        """Refuses another number of labels than outputs, and labels that are not 0 or 1."""
+        labels = labels_of(graphs)
+        outputs = getattr(self.network, "config", {}).get("classes", len(self.classes))
+        if labels.shape[1] != outputs:
+            raise DataError(
+                f"the graphs have {labels.shape[1]} labels, the model {outputs} outputs",
+                remedy=f"create the model with classes={labels.shape[1]}",
+            )
+        if int(labels.min()) < 0 or int(labels.max()) > 1:
+            raise DataError("labels must be 0 or 1", remedy="give the columns as conditions")
+
+    def rows(self, values: np.ndarray, origin: Origin) -> Prediction:
+        """Probabilities (G, L) with their file and entry."""
+        return probabilities_of(values, origin, tuple(self.classes), multi_label=True)
 
 
 def labels_of(batch: Any) -> Tensor:

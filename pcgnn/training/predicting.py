@@ -12,34 +12,17 @@ from torch import Tensor
 
 from pcgnn.data import CloudStream
 from pcgnn.errors import ConfigError, DataError
-from pcgnn.io.prediction import Prediction
+from pcgnn.io.predicted_rows import Origin
 from pcgnn.tracking.graphs import HitGraphs
 from pcgnn.tracking.scores import GraphScores
-from pcgnn.training.anomaly_task import ReconstructionTask
 from pcgnn.training.base_task import Task
 from pcgnn.training.calibrated import Calibrated
 from pcgnn.training.checkpoint import load_checkpoint
-from pcgnn.training.domain_task import DomainAdversarialTask
 from pcgnn.training.fitting import FitResult, resolve_device
-from pcgnn.training.multi_label_task import MultiLabelTask
-from pcgnn.training.prediction_parts import (
-    check_inputs,
-    join_anomalies,
-    join_prediction,
-    make_anomalies,
-    make_prediction,
-)
-from pcgnn.training.task import ClassificationTask
+from pcgnn.training.prediction_parts import check_inputs, origin_of
 from pcgnn.training.trees import BoostedTrees, load_trees
 
 __all__ = ["load_source", "ordered_batches", "predict"]
-
-_OF_GRAPHS = (
-    ClassificationTask.kind,
-    DomainAdversarialTask.kind,
-    MultiLabelTask.kind,
-    ReconstructionTask.kind,
-)
 
 
 @overload
@@ -57,7 +40,7 @@ def predict(
     *,
     batch_size: int = 512,
     device: str | torch.device = "auto",
-) -> Prediction: ...
+) -> Any: ...
 def predict(
     source: FitResult | Calibrated | Task | BoostedTrees | str | os.PathLike[str],
     data: Any,
@@ -65,7 +48,7 @@ def predict(
     batch_size: int = 512,
     device: str | torch.device = "auto",
 ) -> Any:
-    """Class probabilities of every graph, in input order; of hit graphs one score per edge or hit.
+    """Probabilities, values or distances of every graph, in input order; scores of hit graphs.
 
     The order of a shuffled loader does not matter: clouds behind a
     :class:`~pcgnn.data.CloudLoader` are read in their own order, each exactly once; the rows of
@@ -80,9 +63,10 @@ def predict(
         device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda``.
 
     Returns:
-        a :class:`pcgnn.Prediction`: probabilities (G, C) with file and entry of each row; for
-        hit graphs :class:`pcgnn.tracking.GraphScores`, one score per edge (E,) or hit (N,); of an
-        autoencoder :class:`pcgnn.io.AnomalyScores`, one distance per graph (G,).
+        one row per graph with its file and entry: a :class:`pcgnn.Prediction` with probabilities
+        (G, C); of a regression a :class:`pcgnn.io.RegressionPrediction` with values (G, T); of an
+        autoencoder :class:`pcgnn.io.AnomalyScores` with distances (G,). For hit graphs
+        :class:`pcgnn.tracking.GraphScores`, one score per edge (E,) or hit (N,).
 
     Raises:
         ConfigError: if the source or the inputs are of the wrong kind.
@@ -102,7 +86,7 @@ def predict(
     task = load_source(source)
     if isinstance(data, HitGraphs):
         return _score_graphs(task, data, resolve_device(device))
-    if task.kind not in _OF_GRAPHS:
+    if not task.of_graphs:
         raise ConfigError(
             f"a task on {task.kind} scores hit graphs, not a {type(data).__name__}",
             remedy="make them with pcgnn.tracking.build_graphs",
@@ -115,29 +99,16 @@ def predict(
     task.to(where).eval()
     try:
         batches = ordered_batches(task, data, batch_size)
-        probabilities, file, entry = _run(task, batches, where)
+        values, file, entry = _run(task, batches, where)
     finally:
         task.to(home).train(was_training)
-    if task.kind == ReconstructionTask.kind and clouds is not None:
-        return make_anomalies(probabilities, clouds)
     if clouds is not None:
-        return make_prediction(
-            probabilities, clouds, tuple(task.classes), task.kind == MultiLabelTask.kind
-        )
+        return task.rows(values, origin_of(clouds))
     if hasattr(data, "set_epoch") and file is not None and entry is not None:
         order = np.lexsort((entry, file))
-        probabilities, file, entry = probabilities[order], file[order], entry[order]
+        values, file, entry = values[order], file[order], entry[order]
     provenance = dict(getattr(data, "provenance", None) or {})
-    if task.kind == ReconstructionTask.kind:
-        return join_anomalies(probabilities, file, entry, provenance)
-    return join_prediction(
-        probabilities,
-        file,
-        entry,
-        provenance,
-        tuple(task.classes),
-        task.kind == MultiLabelTask.kind,
-    )
+    return task.rows(values, Origin.of(len(values), file, entry, provenance))
 
 
 def ordered_batches(task: Task, data: Any, batch_size: int) -> Iterable[Any]:
@@ -173,7 +144,7 @@ def load_source(source: Any) -> Task:
 
 def _score_graphs(task: Task, graphs: HitGraphs, device: torch.device) -> GraphScores:
     """Scores of hit graphs, one graph at a time."""
-    if task.kind in _OF_GRAPHS:
+    if task.of_graphs:
         raise ConfigError(
             "the task scores whole graphs", remedy="train a model for edges on hit graphs"
         )

@@ -67,7 +67,7 @@ class FileData(CloudData):
         derived: name -> expression of additional columns.
         features: name of a feature definition, or a plain dictionary of one.
         target: column with the class; a list of one-hot columns; or a mapping from names of labels,
-            of which any number may be 1, to columns or expressions.
+            of which any number may be 1, or of values of a regression, to columns or expressions.
         weight: column with the weight.
         classes: names of the classes.
         max_particles: keep this many leading particles.

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
-
-from pcgnn.errors import ConfigError, DataError
+from pcgnn.errors import ConfigError
 from pcgnn.losses import BatchLoss
 from pcgnn.training.base_task import Task
 from pcgnn.training.datamodule import first_attribute
-from pcgnn.training.multi_label_task import labels_of
 from pcgnn.training.task_inputs import target_of
 
 __all__ = ["check_kind", "check_loss", "check_rows", "check_targets"]
@@ -25,39 +22,21 @@ def check_kind(task: Task, data: Any) -> None:
     clouds = getattr(data, "clouds", data)
     if not hasattr(clouds, "batch") or not hasattr(clouds, "sizes"):
         return
-    if task.kind == "classification":
-        target_of(clouds)
-    elif task.kind == "multi-label":
-        labels_of(clouds)
+    task.check_kind(clouds)
 
 
 def check_targets(task: Task, data: Any) -> None:
     """Look at the targets of clouds; streams and foreign loaders are looked at batch by batch.
 
     Raises:
-        DataError: there are none, they are no classes, or the task has fewer classes.
+        DataError: there are none, they are of another kind, or the network has fewer outputs.
     """
-    if task.kind not in ("classification", "multi-label") or data is None:
+    if not task.of_graphs or data is None:
         return
     check_rows(task.network, first_attribute("features", data))
     clouds = getattr(data, "clouds", data)
-    if not hasattr(clouds, "batch") or not hasattr(clouds, "sizes"):
-        return
-    classes = len(task.classes)
-    if task.kind == "multi-label":
-        outputs = getattr(task.network, "config", {}).get("classes", classes)
-        _check_labels(labels_of(clouds), outputs)
-        return
-    target = target_of(clouds)
-    low, high = int(target.min()), int(target.max())
-    if low < 0 or high >= classes:
-        names: Any = first_attribute("classes", data) or ()
-        raise DataError(
-            f"the classes of the data run from {low} to {high}, the model tells {classes} apart"
-            + (f" (the data: {', '.join(names)})" if names else ""),
-            branch=task.target,
-            remedy=f"create the model with classes={high + 1}, or choose another target",
-        )
+    if hasattr(clouds, "batch") and hasattr(clouds, "sizes"):
+        task.check_targets(clouds)
 
 
 def check_rows(network: Any, features: Any) -> None:
@@ -89,13 +68,3 @@ def check_loss(task: Task, train: Any, batch_size: int) -> None:
     if isinstance(task.loss, BatchLoss) and hasattr(clouds, "sizes"):
         size = getattr(train, "batch_size", batch_size)
         task.loss.check_batches(target_of(clouds), min(size, len(clouds)))
-
-
-def _check_labels(labels: Tensor, classes: int) -> None:
-    if labels.shape[1] != classes:
-        raise DataError(
-            f"the graphs have {labels.shape[1]} labels, the model {classes} outputs",
-            remedy=f"create the model with classes={labels.shape[1]}",
-        )
-    if int(labels.min()) < 0 or int(labels.max()) > 1:
-        raise DataError("labels must be 0 or 1", remedy="give the columns as conditions")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 from torch import Tensor
 
+from pcgnn.errors import DataError
+from pcgnn.io.predicted_rows import Origin
+from pcgnn.io.prediction import Prediction
 from pcgnn.training.base_task import Task
 from pcgnn.training.task_inputs import target_of, weight_of
 from pcgnn.training.validation import accuracy, auc
 
-__all__ = ["ClassificationTask"]
+__all__ = ["ClassificationTask", "probabilities_of"]
 
 
 class ClassificationTask(Task):
@@ -23,6 +27,7 @@ class ClassificationTask(Task):
     """
 
     kind: ClassVar[str] = "classification"
+    of_graphs: ClassVar[bool] = True
     default_loss: ClassVar[str] = "cross-entropy"
 
     def targets(self, batch: Any) -> tuple[Tensor, Tensor | None]:
@@ -40,3 +45,46 @@ class ClassificationTask(Task):
             "accuracy": accuracy(probabilities, target, weight),
             "auc": auc(probabilities, target, weight),
         }
+
+    def check_kind(self, graphs: Any) -> None:
+        """Refuses targets that are not one class per graph."""
+        target_of(graphs)
+
+    def check_targets(self, graphs: Any) -> None:
+        """Refuses classes that the network does not tell apart."""
+        target, classes = target_of(graphs), len(self.classes)
+        low, high = int(target.min()), int(target.max())
+        if low < 0 or high >= classes:
+            names: Any = getattr(graphs, "classes", None) or ()
+            raise DataError(
+                f"the classes of the data run from {low} to {high}, the model tells {classes} apart"
+                + (f" (the data: {', '.join(names)})" if names else ""),
+                branch=self.target,
+                remedy=f"create the model with classes={high + 1}, or choose another target",
+            )
+
+    def rows(self, values: np.ndarray, origin: Origin) -> Prediction:
+        """Probabilities (G, C) with their file and entry."""
+        return probabilities_of(values, origin, tuple(self.classes))
+
+
+def probabilities_of(
+    values: np.ndarray, origin: Origin, classes: tuple[str, ...], multi_label: bool = False
+) -> Prediction:
+    """Probabilities with their file and entry.
+
+    Raises:
+        DataError: one is not finite.
+
+    **Shapes:** values (G, C)
+    """
+    if not np.isfinite(values).all():
+        row = int(np.argmin(np.isfinite(values).all(axis=1)))
+        raise DataError(
+            "the score of a graph is not finite",
+            entry=int(origin.entry[row]),
+            remedy="look for NaN or infinite values in features or weights",
+        )
+    return Prediction(
+        probabilities=values, classes=classes, multi_label=multi_label, **origin.to_dict()
+    )

@@ -12,6 +12,7 @@ from pcgnn.training.domain_task import DomainAdversarialTask
 from pcgnn.training.element_tasks import EdgeClassificationTask, HitClassificationTask
 from pcgnn.training.event_tasks import CondensationTask, EmbeddingTask
 from pcgnn.training.multi_label_task import MultiLabelTask
+from pcgnn.training.regression_task import RegressionTask
 from pcgnn.training.task import ClassificationTask
 
 __all__ = ["task_class", "task_of"]
@@ -27,6 +28,7 @@ TASKS: dict[str, type[Task]] = {
         HitClassificationTask,
         MultiLabelTask,
         ReconstructionTask,
+        RegressionTask,
     )
 }
 
@@ -49,9 +51,12 @@ def task_of(network: Any, data: Any = None) -> type[Task]:
 
     Args:
         network: the network.
-        data: training data; clouds with several labels per graph make it a task on labels.
+        data: training data; clouds with several labels per graph make it a task on labels,
+            floating-point targets a regression.
     """
     kind = getattr(network, "task", ClassificationTask.kind)
     if kind == ClassificationTask.kind and first_attribute("multi_label", data):
         return MultiLabelTask
+    if kind == ClassificationTask.kind and first_attribute("regression", data):
+        return RegressionTask
     return task_class(kind)

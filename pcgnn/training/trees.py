@@ -14,7 +14,8 @@ from pcgnn.data import FeatureDefinition, ParticleClouds
 from pcgnn.errors import BackendError, CheckpointError, ConfigError, DataError
 from pcgnn.io.atomic import atomic_path
 from pcgnn.io.prediction import Prediction
-from pcgnn.training.prediction_parts import check_inputs, make_prediction
+from pcgnn.training.prediction_parts import check_inputs, origin_of
+from pcgnn.training.task import probabilities_of
 
 if TYPE_CHECKING:
     import xgboost
@@ -48,6 +49,11 @@ class BoostedTrees:
         return "classification"
 
     @property
+    def of_graphs(self) -> bool:
+        """Whether the scores are of graphs, as of a task."""
+        return True
+
+    @property
     def rounds(self) -> int:
         """Number of rounds kept."""
         return int(self.booster.num_boosted_rounds())
@@ -66,7 +72,8 @@ class BoostedTrees:
         if signal.ndim == 1:
             signal = np.stack([1 - signal, signal], 1)
         # single precision leaves sums off by 1e-7
-        return make_prediction(signal / signal.sum(1, keepdims=True), clouds, self.classes)
+        shares = signal / signal.sum(1, keepdims=True)
+        return probabilities_of(shares, origin_of(clouds), self.classes)
 
     def importance(self) -> dict[str, float]:
         """Share of each variable in the total gain of all splits, the largest first."""

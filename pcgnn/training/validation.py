@@ -6,7 +6,14 @@ import torch
 from torch import Tensor
 from torch.distributed import all_gather, get_world_size, is_available, is_initialized
 
-__all__ = ["accuracy", "auc", "gather_rows", "weighted_auc"]
+__all__ = [
+    "accuracy",
+    "auc",
+    "gather_rows",
+    "ratio_numbers",
+    "weighted_auc",
+    "weighted_quantiles",
+]
 
 
 def gather_rows(rows: Tensor) -> Tensor:
@@ -80,3 +87,52 @@ def accuracy(probabilities: Tensor, target: Tensor, weight: Tensor | None = None
         return right.mean()
     weight = weight.double()
     return (weight * right).sum() / weight.sum()
+
+
+def weighted_quantiles(values: Tensor, weight: Tensor, levels: tuple[float, ...]) -> Tensor:
+    """Quantiles of each column, of entries with weights.
+
+    Entries stand at the middle of their share of the sum of weights, with straight lines between;
+    equal weights give the definition of Hazen. Weights below 0 count 0.
+
+    **Shapes** values and weight (G, T); output (levels, T).
+
+    Example:
+        >>> values = torch.tensor([[1.0], [2.0], [3.0]])
+        >>> weighted_quantiles(values, torch.ones(3, 1), (0.5,))
+        tensor([[2.]])
+    """
+    weight = weight.clamp(min=0)
+    order = torch.where(weight > 0, values, torch.inf).argsort(0)
+    values, weight = values.gather(0, order), weight.gather(0, order)
+    place = (weight.cumsum(0) - weight / 2) / weight.sum(0)
+    wanted = torch.stack([torch.full_like(place[0], level) for level in levels], 1)
+    last = (weight > 0).sum(0)[:, None] - 1
+    after = torch.searchsorted(place.t().contiguous(), wanted).minimum(last)
+    before = (after - 1).clamp(min=0)
+    columns = values.t(), place.t()
+    low, high = (columns[0].gather(1, index) for index in (before, after))
+    begin, end = (columns[1].gather(1, index) for index in (before, after))
+    step = torch.where(end > begin, end - begin, 1.0)
+    share = ((wanted - begin) / step).clamp(0, 1)
+    return (low + share * (high - low)).t()
+
+
+def ratio_numbers(
+    prediction: Tensor, truth: Tensor, weight: Tensor | None = None
+) -> dict[str, Tensor]:
+    """Resolution (a - b)/(2c) and bias c - 1 of R = prediction / truth.
+
+    a, b and c are the 84% and 16% quantiles and the median; truths of 0 are left out; of several
+    targets the means are given.
+
+    **Shapes** prediction and truth (G, T), weight (G,).
+    """
+    usable = truth != 0
+    each = usable.double() if weight is None else usable * weight.double()[:, None]
+    ratio = prediction.double() / torch.where(usable, truth, 1.0)
+    low, middle, high = weighted_quantiles(ratio, each, (0.16, 0.5, 0.84))
+    return {
+        "resolution": ((high - low) / (2 * middle)).mean(),
+        "bias": (middle - 1.0).mean(),
+    }

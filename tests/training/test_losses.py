@@ -72,11 +72,16 @@ def test_registry_and_errors():
     assert list_losses() == [
         "asimov",
         "binary-cross-entropy",
+        "central-fraction",
         "condensation",
         "cross-entropy",
         "focal",
+        "gaussian-likelihood",
+        "huber",
         "likelihood-ratio",
         "mean-distance",
+        "mean-squared-error",
+        "mean-squared-ratio",
         "pair-hinge",
         "significance",
     ]

@@ -13,7 +13,7 @@ __all__ = ["PatientStopping", "better", "monitored_value"]
 
 
 def better(monitor: str, new: float, old: float) -> bool:
-    """Whether ``new`` is an improvement: smaller for losses, larger for everything else.
+    """Whether ``new`` is an improvement: smaller for losses and resolutions, else larger.
 
     A number that is not finite never is one.
 
@@ -25,7 +25,7 @@ def better(monitor: str, new: float, old: float) -> bool:
         return False
     if not math.isfinite(old):
         return True
-    return new < old if monitor.endswith("loss") else new > old
+    return new < old if monitor.endswith(("loss", "resolution")) else new > old
 
 
 def monitored_value(trainer: Trainer, monitor: str) -> float:

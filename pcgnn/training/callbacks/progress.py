@@ -17,6 +17,8 @@ _NUMBERS = (
     ("val_loss", "val loss {:.4f}"),
     ("val_accuracy", "accuracy {:.4f}"),
     ("val_auc", "AUC {:.4f}"),
+    ("val_resolution", "resolution {:.4f}"),
+    ("val_bias", "bias {:+.4f}"),
 )
 
 
@@ -55,7 +57,8 @@ def epoch_line(
 def _unit(module: LightningModule) -> str:
     return (
         "jets"
-        if getattr(module, "kind", "classification") in ("classification", "multi-label")
+        if getattr(module, "kind", "classification")
+        in ("classification", "multi-label", "regression")
         else "events"
     )
 
