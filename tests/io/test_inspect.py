@@ -107,7 +107,15 @@ def test_empty_tree(tmp_path: Path) -> None:
 
 def test_public_names() -> None:
     assert set(pcgnn.io.__all__) == {
-        *("AwkwardBackend", "Expression", "FileReport", "Prediction", "atomic_path"),
+        *(
+            "AnomalyScores",
+            "AwkwardBackend",
+            "RegressionPrediction",
+            "Expression",
+            "FileReport",
+            "Prediction",
+            "atomic_path",
+        ),
         *("compile_expression", "file_sha256", "inspect", "iterate_root", "provenance_of"),
         *("read_hits", "read_npz", "read_root", "read_toptag_hdf5", "write_hits", "write_root"),
         *("write_scores", "write_tracks"),
