@@ -8,6 +8,7 @@ from typing import Any
 
 from pcgnn.errors import ConfigError, DataError
 from pcgnn.training.datamodule import CloudData
+from pcgnn.training.sampling import sampled_parts
 
 __all__ = ["FileData", "file_names", "read_jets"]
 
@@ -83,6 +84,10 @@ class FileData(CloudData):
         eval_batch_size: graphs per batch in validation and test.
         group_sizes: put graphs of similar size into one batch.
         seed: seed of the order.
+        sampling: balanced batches: ``{balance: full, process: column, mass: column}``, see
+            :class:`pcgnn.data.BalancedLoader`.
+        hypotheses: for a parametric network, whose last inputs are the parameters of the signal:
+            ``{policy: identical, sampled: true}``, see :class:`pcgnn.data.Hypotheses`.
 
     Example:
         >>> data = FileData("jets.root", target="is_top", split_column="split")
@@ -114,6 +119,8 @@ class FileData(CloudData):
         eval_batch_size: int | None = None,
         group_sizes: bool = False,
         seed: int = 0,
+        sampling: dict[str, Any] | None = None,
+        hypotheses: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(
             batch_size=batch_size,
@@ -139,6 +146,7 @@ class FileData(CloudData):
         self.split, self.split_column, self.split_seed = split, split_column, split_seed
         self.val_files, self.test_files = val_files, test_files
         self.streaming, self.buffer_size, self.workers = streaming, buffer_size, workers
+        self.sampling, self.hypotheses = sampling, hypotheses
         self._check()
         self._ready = False
 
@@ -153,6 +161,11 @@ class FileData(CloudData):
         if self.streaming and splits:
             raise ConfigError(
                 "a stream cannot be split", remedy="give val_files and test_files instead"
+            )
+        if self.streaming and (self.sampling is not None or self.hypotheses is not None):
+            raise ConfigError(
+                "a stream has no balanced batches and draws no hypotheses",
+                remedy="leave streaming out: all clouds must be at hand",
             )
         if self.split is not None and len(self.split) not in (2, 3):
             raise ConfigError(
@@ -182,6 +195,16 @@ class FileData(CloudData):
             self.val = self.clouds(self.val_files)
         if self.test_files is not None:
             self.test = self.clouds(self.test_files)
+        if self.sampling is not None or self.hypotheses is not None:
+            self.train, self.val, self.test = sampled_parts(
+                self.train,
+                (self.val, self.test),
+                sampling=self.sampling,
+                hypotheses=self.hypotheses,
+                batch_size=self.batch_size,
+                seed=self.seed,
+                group_sizes=self.group_sizes,
+            )
 
     def clouds(self, files: str | Sequence[str]) -> Any:
         """The clouds of some files, read with the options of this module."""
