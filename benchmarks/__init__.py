@@ -13,6 +13,7 @@ SUBJECTS = (
     "data_memory",
     "neighbours",
     "jet_images",
+    "balanced_batches",
     "particlenet",
     "lorentznet",
     "memory",
