@@ -24,6 +24,7 @@ from pcgnn.plots.masses import mass_study
 from pcgnn.plots.reliability import reliability
 from pcgnn.plots.roc import roc
 from pcgnn.plots.scores import scores
+from pcgnn.plots.significance import significance
 from pcgnn.plots.style import save, style
 from pcgnn.plots.symmetry import symmetry
 from pcgnn.plots.track_efficiency import track_efficiency
@@ -56,6 +57,7 @@ __all__ = [
     "roc",
     "save",
     "scores",
+    "significance",
     "style",
     "symmetry",
     "track_efficiency",

@@ -63,7 +63,7 @@ def mass_study(
                 width = (study.masses[-1] - study.masses[0]) or 1.0
                 offset = (number - (len(study.approaches) - 1) / 2) * 0.012 * width
                 ax.errorbar(
-                    np.array(masses) + offset + (0.006 * width if interpolated else 0.0),
+                    np.array(masses) + offset + (0.016 * width if interpolated else 0.0),
                     values,
                     yerr=np.nan_to_num(spreads),
                     color=colour(number),
