@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcgnn.data.jet_shapes import n_subjettiness, softdrop_mass
-from pcgnn.errors import BackendError, ConfigError
+from pcgnn.errors import ConfigError
 from pcgnn.simulation.jet_clustering import ChosenJets, choose_jets
 from pcgnn.simulation.jet_detector import PRESETS, Candidates, detect
 from pcgnn.simulation.jet_particles import Particles, visible_particles
@@ -23,7 +23,7 @@ from pcgnn.simulation.jet_processes import (
 )
 from pcgnn.simulation.jet_settings import JetSettings
 from pcgnn.simulation.jet_truth import contains_top, jet_flavour
-from pcgnn.simulation.pythia import start_pythia
+from pcgnn.simulation.pythia import next_collisions, start_pythia
 from pcgnn.simulation.seeds import Purpose, event_generator, event_seed
 
 __all__ = ["SimulatedJets", "simulate_range"]
@@ -87,9 +87,7 @@ def _jets_of_class(settings: JetSettings, name: JetClass, start: int, wanted: in
     parts: list[SimulatedJets] = []
     kept = collisions = 0
     while kept < wanted:
-        record = pythia.nextBatch(_COLLISIONS).prt
-        if len(record) != _COLLISIONS:
-            raise BackendError(f"Pythia made {len(record)} of {_COLLISIONS} collisions")
+        record = next_collisions(pythia, _COLLISIONS)
         particles = visible_particles(pythia, record)
         candidates = detect(particles, PRESETS[settings.preset], detector)
         jets = choose_jets(candidates, settings.radius, settings.pt_min)

@@ -21,6 +21,7 @@ class Purpose(IntEnum):
     INEFFICIENCY = 5
     NOISE = 6
     ORDER = 7
+    CROSS_SECTION = 8
 
 
 def _sequence(seed: int, purpose: Purpose, event: int | None) -> np.random.SeedSequence:
