@@ -21,9 +21,7 @@ _SIGMA_W, _SIGMA_HADRONIC, _SIGMA_LEPTONIC = 12.0, 20.0, 25.0
 Floats = NDArray[np.float64]
 
 
-def transverse_mass(
-    px: Floats, py: Floats, met_x: Floats, met_y: Floats
-) -> Floats:
+def transverse_mass(px: Floats, py: Floats, met_x: Floats, met_y: Floats) -> Floats:
     """Mass of a lepton and the missing momentum in the transverse plane ::
 
         mT^2 = 2 (pT MET - pT . MET)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -34,12 +33,18 @@ _WHOLE = ("process", "is_signal", "decay", "njet", "nbjet", "lep_charge", "lep_f
 
 
 def simulate_events(
-    name: str, weights: Sequence[float], seed: int, start: int, stop: int
+    name: str,
+    shares: Sequence[float],
+    weights: Sequence[float],
+    seed: int,
+    start: int,
+    stop: int,
 ) -> JaggedTable:
     """Simulate the collisions from ``start`` to ``stop`` - 1; selected events, shuffled.
 
     Args:
         name: of the sample.
+        shares: of the collisions of each slice.
         weights: of an event of each slice.
         seed: of the whole sample.
         start: first collision.
@@ -49,7 +54,7 @@ def simulate_events(
         BackendError: a program is missing or fails.
     """
     sample = EVENT_SAMPLES[name]
-    wanted = collisions_of(sample.slices, start, stop)
+    wanted = collisions_of(shares, start, stop)
     parts = []
     for place, collisions in enumerate(wanted):
         # a stream of random numbers for each range and slice

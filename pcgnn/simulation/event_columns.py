@@ -53,9 +53,7 @@ def met_columns(objects: Objects) -> dict[str, Floats]:
     }
 
 
-def leading_jet_columns(
-    jets: Floats, tags: NDArray[np.bool_], *, mass: bool
-) -> dict[str, Floats]:
+def leading_jet_columns(jets: Floats, tags: NDArray[np.bool_], *, mass: bool) -> dict[str, Floats]:
     """Columns ``jet1_pt, jet1_eta, jet1_phi, (jet1_mass,) jet1_btag, jet2_pt, ...``.
 
     Shapes:

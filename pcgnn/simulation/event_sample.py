@@ -27,6 +27,7 @@ class EventSample:
         jets_min: least number of jets.
         features: columns of the event from its objects.
         truth: columns from the number of the process.
+        signal_share: of the collisions of all processes but 0, unless asked otherwise.
     """
 
     name: str
@@ -37,3 +38,15 @@ class EventSample:
     jets_min: int
     features: Callable[[Objects], Mapping[str, NDArray[np.float64]]]
     truth: Callable[[NDArray[np.int64]], Mapping[str, NDArray[np.float64]]]
+    signal_share: float
+
+    def shares(self, signal_share: float) -> tuple[float, ...]:
+        """Share of the collisions of each slice; they add to 1."""
+        totals = [
+            sum(part.share for part in self.slices if (part.process > 0) == signal)
+            for signal in (False, True)
+        ]
+        wanted = (1.0 - signal_share, signal_share)
+        return tuple(
+            part.share * wanted[part.process > 0] / totals[part.process > 0] for part in self.slices
+        )

@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Any
 
 from pcgnn.errors import BackendError
@@ -54,7 +55,7 @@ class Slice:
         name: for messages and provenance.
         process: number of the process in the file.
         settings: lines for Pythia: process, decays, range of pTHat.
-        share: of the collisions of a sample; those of all slices add to 1.
+        share: of the collisions, relative to the other slices.
         slha: masses and decays of new particles, in the format of arXiv:hep-ph/0311123.
     """
 
@@ -65,24 +66,27 @@ class Slice:
     slha: str | None = None
 
 
-def collisions_of(slices: Sequence[Slice], start: int, stop: int) -> list[int]:
+def collisions_of(shares: Sequence[float], start: int, stop: int) -> list[int]:
     """How many of the collisions ``start`` to ``stop`` - 1 fall to each slice.
 
     The numbers of adjacent ranges add up to those of the whole.
 
+    Args:
+        shares: of the slices, which add to 1.
+        start: first collision.
+        stop: one past the last.
+
     Example:
-        >>> parts = [Slice("a", 0, (), 0.75), Slice("b", 1, (), 0.25)]
+        >>> parts = (0.75, 0.25)
         >>> collisions_of(parts, 0, 10), collisions_of(parts, 10, 16), collisions_of(parts, 0, 16)
         ([8, 2], [4, 2], [12, 4])
     """
-    edges = [0.0]
-    for part in slices:
-        edges.append(edges[-1] + part.share)
+    edges = [0.0, *accumulate(shares)]
     edges[-1] = 1.0
-    # round the edges, not the shares: the sum is then exact
+    # the edges are rounded, not the shares: the sum is then exact
     return [
         (round(stop * high) - round(stop * low)) - (round(start * high) - round(start * low))
-        for low, high in zip(edges[:-1], edges[1:], strict=True)
+        for low, high in pairwise(edges)
     ]
 
 

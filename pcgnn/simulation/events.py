@@ -68,6 +68,7 @@ def simulate_stop(
     output: str | os.PathLike[str],
     collisions: int,
     *,
+    signal_share: float = 0.35,
     luminosity: float = 30.0,
     seed: int = 1,
     processes: int = 1,
@@ -98,7 +99,8 @@ def simulate_stop(
     Args:
         output: the ROOT file; it appears when it is complete.
         collisions: number of collisions that pass the lepton filter of the generator, all
-            processes together; about one in ten is selected.
+            processes together; about one in six is selected.
+        signal_share: share of the stop pairs among them, 0 to 1.
         luminosity: that the weights are made for, 1/fb.
         seed: fixes everything random.
         processes: number of processes of the computer.
@@ -118,14 +120,16 @@ def simulate_stop(
         >>> print(simulate_stop("stop.root", 40_000, seed=3))  # doctest: +SKIP
     """
     return _simulate(
-        "stop", output, collisions, luminosity, seed, processes, compression, overwrite, progress
-    )
+        "stop", output, collisions, signal_share, luminosity, seed, processes, compression,
+        overwrite, progress,
+    )  # fmt: skip
 
 
 def simulate_resonance(
     output: str | os.PathLike[str],
     collisions: int,
     *,
+    signal_share: float = 0.55,
     luminosity: float = 30.0,
     seed: int = 1,
     processes: int = 1,
@@ -149,8 +153,9 @@ def simulate_resonance(
 
     Args:
         output: the ROOT file; it appears when it is complete.
-        collisions: number of collisions that pass the lepton filter of the generator: half of
-            them background, a tenth of each mass.
+        collisions: number of collisions that pass the lepton filter of the generator, all
+            processes together; about one in three is selected.
+        signal_share: share of the resonances among them, in equal parts, 0 to 1.
         luminosity: that the weights are made for, 1/fb.
         seed: fixes everything random.
         processes: number of processes of the computer.
@@ -170,8 +175,8 @@ def simulate_resonance(
         >>> print(simulate_resonance("resonance.root", 40_000, seed=3))  # doctest: +SKIP
     """
     return _simulate(
-        "resonance", output, collisions, luminosity, seed, processes, compression, overwrite,
-        progress,
+        "resonance", output, collisions, signal_share, luminosity, seed, processes, compression,
+        overwrite, progress,
     )  # fmt: skip
 
 
@@ -179,6 +184,7 @@ def _simulate(
     name: str,
     output: str | os.PathLike[str],
     collisions: int,
+    signal_share: float,
     luminosity: float,
     seed: int,
     processes: int,
@@ -187,16 +193,16 @@ def _simulate(
     progress: bool,
 ) -> EventSimulation:
     begin = time.monotonic()
-    _check(collisions, luminosity, seed, compression)
+    _check(collisions, signal_share, luminosity, seed, compression)
     ranges = split_events(collisions, _COLLISIONS_PER_RANGE)
     load_pythia()
     load_fastjet()
     sample = EVENT_SAMPLES[name]
-    about = _about(sample, collisions, luminosity, seed)
+    about = _about(sample, collisions, signal_share, luminosity, seed)
     weights = tuple(part["weight"] for part in about["slices"])
     tally = _Tally(1 + max(part.process for part in sample.slices))
     simulated = run_ranges(
-        functools.partial(simulate_events, name, weights, seed),
+        functools.partial(simulate_events, name, sample.shares(signal_share), weights, seed),
         ranges,
         processes=processes,
         progress=progress,
@@ -213,14 +219,17 @@ def _simulate(
     )
 
 
-def _check(collisions: int, luminosity: float, seed: int, compression: str) -> None:
+def _check(
+    collisions: int, signal_share: float, luminosity: float, seed: int, compression: str
+) -> None:
     whole = isinstance(collisions, int) and not isinstance(collisions, bool)
     if not whole or collisions < _LEAST_COLLISIONS:
         raise ConfigError(
             f"collisions={collisions!r} must be a whole number from {_LEAST_COLLISIONS}"
         )
-    real = isinstance(luminosity, int | float) and not isinstance(luminosity, bool)
-    if not real or not 0 < luminosity < float("inf"):
+    if not _is_real(signal_share) or not 0 < signal_share < 1:
+        raise ConfigError(f"signal_share={signal_share!r} must lie between 0 and 1")
+    if not _is_real(luminosity) or not 0 < luminosity < float("inf"):
         raise ConfigError(f"luminosity={luminosity!r} must be a positive number of 1/fb")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ConfigError(f"seed={seed!r} must be a whole number from 0")
@@ -230,14 +239,22 @@ def _check(collisions: int, luminosity: float, seed: int, compression: str) -> N
         )
 
 
+def _is_real(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _about(
-    sample: EventSample, collisions: int, luminosity: float, seed: int
+    sample: EventSample, collisions: int, signal_share: float, luminosity: float, seed: int
 ) -> dict[str, Any]:
     """Provenance, with cross-section, collisions and weight of each slice."""
     slices = []
     trials = min(max(collisions // 4, _TRIALS[0]), _TRIALS[1])
-    shares = collisions_of(sample.slices, 0, collisions)
-    for place, (part, of_slice) in enumerate(zip(sample.slices, shares, strict=True)):
+    numbers = collisions_of(sample.shares(signal_share), 0, collisions)
+    for place, (part, of_slice) in enumerate(zip(sample.slices, numbers, strict=True)):
+        if not of_slice:
+            raise ConfigError(
+                f"no collision is left for {part.name}", remedy="simulate more collisions"
+            )
         picobarn, error = cross_section(
             part, sample.filter, trials, event_seed(seed, Purpose.CROSS_SECTION, place)
         )
@@ -255,6 +272,7 @@ def _about(
         "sample": sample.name,
         "beam_energy": BEAM_ENERGY,
         "collisions": collisions,
+        "signal_share": signal_share,
         "luminosity": luminosity,
         "seed": seed,
         "slices": slices,

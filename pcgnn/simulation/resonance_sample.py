@@ -25,15 +25,13 @@ _DECAYS = {
     "l-": ("24:onMode = off", "24:onNegIfAny = 11 13", "24:onPosIfAny = 1 2 3 4 5"),
 }
 _JETS = 4
-_SIGNAL_SHARE = 0.1  # of each mass; the rest is background
 
 
 def _slices() -> tuple[Slice, ...]:
     slices = []
     for decay, lines in _DECAYS.items():
         settings = ("Top:gg2ttbar = on", "Top:qqbar2ttbar = on", *lines)
-        share = (1 - _SIGNAL_SHARE * len(RESONANCE_MASSES)) / len(_DECAYS)
-        slices.append(Slice(f"ttbar {decay}", 0, settings, share))
+        slices.append(Slice(f"ttbar {decay}", 0, settings, 1.0))
     for process, mass in enumerate(RESONANCE_MASSES, start=1):
         for decay, lines in _DECAYS.items():
             settings = (
@@ -45,8 +43,7 @@ def _slices() -> tuple[Slice, ...]:
                 "32:onIfAny = 6",
                 *lines,
             )
-            share = _SIGNAL_SHARE / len(_DECAYS)
-            slices.append(Slice(f"resonance {mass:g} GeV {decay}", process, settings, share))
+            slices.append(Slice(f"resonance {mass:g} GeV {decay}", process, settings, 1.0))
     return tuple(slices)
 
 
@@ -73,5 +70,6 @@ RESONANCE = EventSample(
     jets_min=_JETS,
     features=_features,
     truth=_truth,
+    signal_share=0.55,
 )
 """Process 0 is the top-quark pair, 1 to 5 the resonance of :data:`RESONANCE_MASSES`."""

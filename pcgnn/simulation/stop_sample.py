@@ -27,14 +27,15 @@ _DECAYS = {"l+": _PLUS, "l-": _MINUS, "ll": _BOTH}
 _EDGES = (0.0, 120.0, 220.0, 350.0, None)
 """Edges of pTHat, GeV: the transverse momentum of the top quarks before the showers."""
 
-# Shares of the collisions, found such that the region of large mT and missing momentum holds
-# some thousand events; rows are the decays, columns the ranges of pTHat.
+# Relative numbers of collisions, found such that many of the selected events have large mT and
+# missing momentum: those of two leptons. Columns are the ranges of pTHat.
 _TOP_SHARES = {
-    "l+": (0.050, 0.060, 0.035, 0.025),
-    "l-": (0.050, 0.060, 0.035, 0.025),
-    "ll": (0.060, 0.120, 0.110, 0.070),
+    "l+": (0.055, 0.055, 0.030, 0.030),
+    "l-": (0.055, 0.055, 0.030, 0.030),
+    "ll": (0.050, 0.170, 0.150, 0.090),
 }
-_STOP_SHARES = {"l+": 0.050, "l-": 0.050, "ll": 0.050}
+# Of the two points; the second has fewer jets above the cut and needs more.
+_STOP_SHARES = {"l+": (0.060, 0.080), "l-": (0.060, 0.080), "ll": (0.035, 0.035)}
 _JETS = 4
 
 _SLHA = """BLOCK MODSEL
@@ -73,7 +74,7 @@ def _slices() -> tuple[Slice, ...]:
                 *lines,
             )
             name = f"stop({stop:g}, {lsp:g}) {decay}"
-            slices.append(Slice(name, process, settings, _STOP_SHARES[decay], slha))
+            slices.append(Slice(name, process, settings, _STOP_SHARES[decay][process - 1], slha))
     return tuple(slices)
 
 
@@ -105,5 +106,6 @@ STOP = EventSample(
     jets_min=_JETS,
     features=_features,
     truth=_truth,
+    signal_share=0.35,
 )
 """Process 0 is the top-quark pair, 1 and 2 are the stop pairs of :data:`STOP_MASSES`."""
