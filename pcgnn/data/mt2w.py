@@ -77,14 +77,14 @@ def mt2w(
         )
     real = jets[:, :, 0] > 0
     if size and (real.sum(axis=1) < 2).any():
-        event = int(np.flatnonzero(real.sum(axis=1) < 2)[0])
-        raise DataError("mT2W needs two jets", entry=event, remedy="select njet >= 2")
+        short = int(np.flatnonzero(real.sum(axis=1) < 2)[0])
+        raise DataError("mT2W needs two jets", entry=short, remedy="select njet >= 2")
     event, first, second = _pairs(btag & real, real, light_jets)
     both = [(first, second), (second, first)]
     best = np.full(size, MT2W_MAX)
-    for leptonic, other in both:
+    for beside, other in both:
         mass = mt2w_of_pair(
-            lepton[event], jets[event, leptonic], jets[event, other], met_x[event], met_y[event]
+            lepton[event], jets[event, beside], jets[event, other], met_x[event], met_y[event]
         )
         np.minimum.at(best, event, mass)
     return best
@@ -281,7 +281,8 @@ def _allowed(curves: _Curves, mass: Floats) -> NDArray[np.bool_]:
         allowed[rows[hit]] = True
         centre = np.broadcast_to(angle, values.shape)[one, best][~hit]
         rows, curves = rows[~hit], curves.take(np.flatnonzero(~hit))
-        angle = centre[:, None] + np.linspace(-step, step, _ZOOM_POINTS)
+        nearby: Floats = np.linspace(-step, step, _ZOOM_POINTS)
+        angle = centre[:, None] + nearby
         step /= (_ZOOM_POINTS - 1) / 2
     return allowed
 

@@ -22,7 +22,9 @@ Floats = NDArray[np.float64]
 
 
 def transverse_mass(px: Floats, py: Floats, met_x: Floats, met_y: Floats) -> Floats:
-    """Mass of a lepton and the missing momentum in the transverse plane ::
+    """Mass of a lepton and the missing momentum in the transverse plane.
+
+    ::
 
         mT^2 = 2 (pT MET - pT . MET)
 
@@ -45,7 +47,9 @@ def transverse_mass(px: Floats, py: Floats, met_x: Floats, met_y: Floats) -> Flo
 
 
 def neutrino_pz(lepton: Floats, met_x: Floats, met_y: Floats) -> tuple[Floats, Floats]:
-    """The two longitudinal momenta that give lepton and neutrino the mass of the W boson ::
+    """The two longitudinal momenta that give lepton and neutrino the mass of the W boson.
+
+    ::
 
         pz = (a l_z +- E sqrt(a^2 - pT^2 MET^2)) / pT^2,   a = m_W^2 / 2 + pT . MET
 

@@ -59,9 +59,11 @@ def leading_jet_columns(jets: Floats, tags: NDArray[np.bool_], *, mass: bool) ->
     Shapes:
         - jets (G, J, 4), tags (G, J), each column (G,)
     """
-    columns: dict[str, Any] = {}
+    columns: dict[str, NDArray[Any]] = {}
     for place in range(jets.shape[1]):
-        values = dict(zip(("pt", "eta", "phi", "mass"), _kinematics(jets[:, place]), strict=True))
+        values: dict[str, NDArray[Any]] = dict(
+            zip(("pt", "eta", "phi", "mass"), _kinematics(jets[:, place]), strict=True)
+        )
         if not mass:
             del values["mass"]
         values["btag"] = tags[:, place]

@@ -135,14 +135,6 @@ def cross_section(
 @functools.cache  # Pythia does not keep a hook alive
 def _lepton_hook(leptons: LeptonFilter) -> Any:
     """Lets Pythia drop events before the showers, which take most of the time."""
-    pythia8 = load_pythia()
-
-    class Hook(pythia8.UserHooks):  # type: ignore[misc]
-        def canVetoProcessLevel(self) -> bool:  # noqa: N802
-            return True
-
-        def doVetoProcessLevel(self, process: Any) -> bool:  # noqa: N802
-            return not any(map(passes, _particles(process)))
 
     def passes(particle: Any) -> bool:
         code = particle.idAbs()
@@ -151,7 +143,11 @@ def _lepton_hook(leptons: LeptonFilter) -> Any:
         pt_min = leptons.tau_pt_min if code == 15 else leptons.pt_min
         return bool(particle.pT() > pt_min and abs(particle.eta()) < leptons.eta_max)
 
-    return Hook()
+    methods = {
+        "canVetoProcessLevel": lambda self: True,
+        "doVetoProcessLevel": lambda self, process: not any(map(passes, _particles(process))),
+    }
+    return type("Hook", (load_pythia().UserHooks,), methods)()
 
 
 def _particles(process: Any) -> Iterator[Any]:

@@ -89,8 +89,9 @@ def concatenate(parts: Sequence[Particles]) -> Particles:
 
 
 def visible_particles(pythia: Any, record: ak.Array) -> Particles:
-    """Particles that can leave something in a detector: |eta| < 4.9, pT > 50 MeV, no neutrinos or
-    neutralinos.
+    """Particles that can leave something in a detector: |eta| < 4.9, pT > 50 MeV.
+
+    Neutrinos and neutralinos cannot.
 
     Args:
         pythia: the generator that made the record.

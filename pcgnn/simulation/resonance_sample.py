@@ -34,7 +34,7 @@ def _slices() -> tuple[Slice, ...]:
         slices.append(Slice(f"ttbar {decay}", 0, settings, 1.0))
     for process, mass in enumerate(RESONANCE_MASSES, start=1):
         for decay, lines in _DECAYS.items():
-            settings = (
+            lines_of_mass = (
                 "NewGaugeBoson:ffbar2gmZZprime = on",
                 "Zprime:gmZmode = 3",  # neither photon nor Z
                 f"32:m0 = {mass}",
@@ -43,7 +43,7 @@ def _slices() -> tuple[Slice, ...]:
                 "32:onIfAny = 6",
                 *lines,
             )
-            slices.append(Slice(f"resonance {mass:g} GeV {decay}", process, settings, 1.0))
+            slices.append(Slice(f"resonance {mass:g} GeV {decay}", process, lines_of_mass, 1.0))
     return tuple(slices)
 
 
