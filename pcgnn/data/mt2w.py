@@ -270,7 +270,7 @@ def _least_masses(curves: _Curves) -> Floats:
 def _allowed(curves: _Curves, mass: Floats) -> NDArray[np.bool_]:
     """Whether some point of the curve leaves the other side a transverse mass below ``mass``."""
     step = 2 * np.pi / _ANGLES
-    angle = np.arange(_ANGLES)[None] * step
+    angle: Floats = np.asarray(np.arange(_ANGLES)[None] * step, dtype=np.float64)
     allowed = np.zeros(len(mass), dtype=bool)
     rows = np.arange(len(mass))
     for _ in range(1 + _ZOOMS):
@@ -281,7 +281,7 @@ def _allowed(curves: _Curves, mass: Floats) -> NDArray[np.bool_]:
         allowed[rows[hit]] = True
         centre = np.broadcast_to(angle, values.shape)[one, best][~hit]
         rows, curves = rows[~hit], curves.take(np.flatnonzero(~hit))
-        nearby: Floats = np.linspace(-step, step, _ZOOM_POINTS)
+        nearby = np.linspace(-step, step, _ZOOM_POINTS, dtype=np.float64)
         angle = centre[:, None] + nearby
         step /= (_ZOOM_POINTS - 1) / 2
     return allowed
