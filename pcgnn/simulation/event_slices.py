@@ -69,7 +69,8 @@ class Slice:
 def collisions_of(shares: Sequence[float], start: int, stop: int) -> list[int]:
     """How many of the collisions ``start`` to ``stop`` - 1 fall to each slice.
 
-    The numbers of adjacent ranges add up to those of the whole.
+    The numbers of adjacent ranges add up to those of the whole. A range must be long enough for
+    every slice: of a few collisions, rounding could leave one with a negative number.
 
     Args:
         shares: of the slices, which add to 1.

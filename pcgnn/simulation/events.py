@@ -194,7 +194,7 @@ def _simulate(
 ) -> EventSimulation:
     begin = time.monotonic()
     _check(collisions, signal_share, luminosity, seed, compression)
-    ranges = split_events(collisions, _COLLISIONS_PER_RANGE)
+    ranges = _ranges(collisions)
     load_pythia()
     load_fastjet()
     sample = EVENT_SAMPLES[name]
@@ -217,6 +217,14 @@ def _simulate(
         expected=tuple(tally.expected.tolist()),
         seconds=time.monotonic() - begin,
     )
+
+
+def _ranges(collisions: int) -> list[tuple[int, int]]:
+    """Ranges of collisions, none so short that rounding could take one from a slice."""
+    ranges = split_events(collisions, _COLLISIONS_PER_RANGE)
+    if len(ranges) > 1 and collisions % _COLLISIONS_PER_RANGE:
+        ranges[-2:] = [(ranges[-2][0], collisions)]
+    return ranges
 
 
 def _check(
@@ -250,11 +258,12 @@ def _about(
     slices = []
     trials = min(max(collisions // 4, _TRIALS[0]), _TRIALS[1])
     numbers = collisions_of(sample.shares(signal_share), 0, collisions)
+    if 0 in numbers:
+        raise ConfigError(
+            f"no collision is left for {sample.slices[numbers.index(0)].name}",
+            remedy="simulate more collisions",
+        )
     for place, (part, of_slice) in enumerate(zip(sample.slices, numbers, strict=True)):
-        if not of_slice:
-            raise ConfigError(
-                f"no collision is left for {part.name}", remedy="simulate more collisions"
-            )
         picobarn, error = cross_section(
             part, sample.filter, trials, event_seed(seed, Purpose.CROSS_SECTION, place)
         )
