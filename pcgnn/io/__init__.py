@@ -2,6 +2,7 @@
 
 from pcgnn.io.atomic import atomic_path
 from pcgnn.io.expressions import AwkwardBackend, Expression, compile_expression
+from pcgnn.io.hepmass import HEPMASS_FEATURES, read_hepmass
 from pcgnn.io.hits import read_hits, write_hits, write_tracks
 from pcgnn.io.inspect import inspect
 from pcgnn.io.npz import read_npz
@@ -14,6 +15,7 @@ from pcgnn.io.toptag import read_toptag_hdf5
 from pcgnn.io.writing import write_root
 
 __all__ = [
+    "HEPMASS_FEATURES",
     "AwkwardBackend",
     "Expression",
     "FileReport",
@@ -24,6 +26,7 @@ __all__ = [
     "inspect",
     "iterate_root",
     "provenance_of",
+    "read_hepmass",
     "read_hits",
     "read_npz",
     "read_root",

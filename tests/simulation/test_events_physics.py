@@ -186,7 +186,9 @@ def test_reads_into_clouds(resonance: EventSimulation) -> None:
     read = pcgnn.read_root(
         resonance.path, particles="part_*", event=["m_wwbb", "mass", "is_signal", "weight"]
     )
-    clouds = pcgnn.ParticleClouds.from_awkward(read, features="particlenet", target="is_signal")
+    clouds = pcgnn.ParticleClouds.from_awkward(
+        read, features="particlenet", target="is_signal", weight="weight"
+    )
     assert len(clouds) == sum(resonance.events)
 
 
