@@ -46,7 +46,7 @@ def test_hepmass(hepmass: Path) -> None:
     np.testing.assert_array_equal(events.mass, published["mass"])
     for published_name, name in zip(FEATURES, HEPMASS_FEATURES, strict=True):
         np.testing.assert_array_equal(events[name], published[published_name].astype(np.float32))
-    assert provenance_of(events)["kept"] == 40
+    assert provenance_of(events)["entries_kept"] == 40
     kept = read_hepmass(
         hepmass, rename=False, event=["f26", "mass"], cut="(mass == 1000) & (f0 > 0)"
     )
