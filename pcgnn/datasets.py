@@ -72,6 +72,24 @@ _DATASETS = {
         sample="jets_pf.root",
         files=(),
     ),
+    "resonance": Dataset(
+        name="resonance",
+        description="Resonances of 500 to 1500 GeV to top-quark pairs, and top-quark pairs, with "
+        "one lepton: the 27 features of HEPMASS, objects and weights",
+        licence="BSD-3-Clause",
+        citation="simulated with pcgnn: Pythia 8.317, FastJet 3.5 (arXiv:2203.11601, 1111.6097)",
+        sample="resonance.root",
+        files=(),
+    ),
+    "stop": Dataset(
+        name="stop",
+        description="Stop pairs of (900, 100) and (600, 400) GeV, and top-quark pairs, with one "
+        "lepton: features with mT2W, objects, and weights for 30/fb",
+        licence="BSD-3-Clause",
+        citation="simulated with pcgnn: Pythia 8.317, FastJet 3.5 (arXiv:2203.11601, 1111.6097)",
+        sample="stop.root",
+        files=(),
+    ),
     "toptag": Dataset(
         name="toptag",
         description="Top Quark Tagging Reference Dataset: top against QCD jets, 550-650 GeV",
@@ -102,7 +120,7 @@ def list_datasets() -> list[str]:
 
     Example:
         >>> list_datasets()
-        ['jets-pf', 'toptag', 'tracks']
+        ['jets-pf', 'resonance', 'stop', 'toptag', 'tracks']
     """
     return sorted(_DATASETS)
 

@@ -13,6 +13,8 @@ from pcgnn.errors import ConfigError, WriteError
 if TYPE_CHECKING:
     import awkward as ak
 
+    from pcgnn.simulation import EventSimulation
+
 __all__ = ["SAMPLES", "simulate"]
 
 
@@ -267,10 +269,82 @@ def _jet_options(found: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _stop(words: Sequence[str]) -> int:
+    """``pcgnn simulate stop OUTPUT``."""
+    parser = Parser(
+        "simulate stop",
+        "Simulate stop pairs of (900, 100) and (600, 400) GeV and top-quark pairs at 13 TeV with "
+        "one electron or muon of pT > 40 GeV, four jets and a b tag (Pythia 8, FastJet, a "
+        "parametrised detector), with weights. Needs the extra: pip install 'pcgnn[simulation]'.",
+    )
+    from pcgnn.simulation import simulate_stop
+
+    return _events(parser, words, simulate_stop, signal_share=0.35)
+
+
+def _resonance(words: Sequence[str]) -> int:
+    """``pcgnn simulate resonance OUTPUT``."""
+    parser = Parser(
+        "simulate resonance",
+        "Simulate resonances of 500, 750, 1000, 1250 and 1500 GeV that decay to top quarks, and "
+        "top-quark pairs, at 13 TeV with one electron or muon of pT > 30 GeV, four jets and a b "
+        "tag (Pythia 8, FastJet, a parametrised detector), with weights. Needs the extra: pip "
+        "install 'pcgnn[simulation]'.",
+    )
+    from pcgnn.simulation import simulate_resonance
+
+    return _events(parser, words, simulate_resonance, signal_share=0.55)
+
+
+def _events(
+    parser: Parser,
+    words: Sequence[str],
+    make: Callable[..., EventSimulation],
+    *,
+    signal_share: float,
+) -> int:
+    _add_output(parser)
+    parser.add_argument(
+        "--collisions", type=int, required=True, metavar="N",
+        help="number of collisions whose leptons pass the filter of the generator",
+    )  # fmt: skip
+    parser.add_argument(
+        "--signal-share", type=float, default=signal_share, metavar="F",
+        help="share of the signals among them, all together [%(default)s]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--luminosity", type=float, default=30.0, metavar="L",
+        help="that the weights are made for, 1/fb [%(default)s]",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=1, help="fixes everything random [%(default)s]")
+    parser.add_argument(
+        "--processes", type=int, default=1, metavar="N", help="processes [%(default)s]"
+    )
+    parser.add_argument("--no-progress", action="store_true", help="no progress bar")
+    found = parser.parse_args(list(words))
+    _check_output(found.output, found.overwrite)
+    print(
+        make(
+            found.output,
+            found.collisions,
+            signal_share=found.signal_share,
+            luminosity=found.luminosity,
+            seed=found.seed,
+            processes=found.processes,
+            compression=found.compression,
+            overwrite=found.overwrite,
+            progress=not found.no_progress,
+        )
+    )
+    return 0
+
+
 SAMPLES: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "tracks": (_tracks, "hits of top-quark pairs with pile-up in a full tracker (Pythia, ACTS)"),
     "jets": (_jets, "jets of top quarks, W bosons, b quarks, light quarks and gluons (Pythia)"),
     "softdrop": (_softdrop, "jets among pile-up for the regression of their soft-drop mass"),
+    "stop": (_stop, "stop pairs and top-quark pairs with one lepton, weighted (Pythia, FastJet)"),
+    "resonance": (_resonance, "resonances to top-quark pairs, weighted (Pythia, FastJet)"),
     "toy-tracks": (_toy_tracks, "hits of helices in a toy tracker (NumPy alone)"),
 }
 """By name: what runs it, and a line for the help."""

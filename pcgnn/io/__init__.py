@@ -3,6 +3,7 @@
 from pcgnn.io.anomaly import AnomalyScores
 from pcgnn.io.atomic import atomic_path
 from pcgnn.io.expressions import AwkwardBackend, Expression, compile_expression
+from pcgnn.io.hepmass import HEPMASS_FEATURES, read_hepmass
 from pcgnn.io.hits import read_hits, write_hits, write_tracks
 from pcgnn.io.inspect import inspect
 from pcgnn.io.npz import read_npz
@@ -16,6 +17,7 @@ from pcgnn.io.toptag import read_toptag_hdf5
 from pcgnn.io.writing import write_root
 
 __all__ = [
+    "HEPMASS_FEATURES",
     "AnomalyScores",
     "AwkwardBackend",
     "Expression",
@@ -28,6 +30,7 @@ __all__ = [
     "inspect",
     "iterate_root",
     "provenance_of",
+    "read_hepmass",
     "read_hits",
     "read_npz",
     "read_root",

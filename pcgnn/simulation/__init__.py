@@ -7,24 +7,31 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pcgnn.simulation.acts_tracks import TrackSimulation, simulate_tracks
+    from pcgnn.simulation.events import EventSimulation, simulate_resonance, simulate_stop
     from pcgnn.simulation.jets import JetSimulation, simulate_jets
     from pcgnn.simulation.softdrop import simulate_softdrop
     from pcgnn.simulation.toy import simulate_toy
 
 _HOME = {
+    "EventSimulation": "events",
     "JetSimulation": "jets",
     "TrackSimulation": "acts_tracks",
     "simulate_jets": "jets",
     "simulate_softdrop": "softdrop",
+    "simulate_resonance": "events",
+    "simulate_stop": "events",
     "simulate_toy": "toy",
     "simulate_tracks": "acts_tracks",
 }
 
 __all__ = [
+    "EventSimulation",
     "JetSimulation",
     "TrackSimulation",
     "simulate_jets",
+    "simulate_resonance",
     "simulate_softdrop",
+    "simulate_stop",
     "simulate_toy",
     "simulate_tracks",
 ]

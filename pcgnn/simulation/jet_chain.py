@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcgnn.data.jet_shapes import n_subjettiness, softdrop_mass
-from pcgnn.errors import BackendError, ConfigError
+from pcgnn.errors import ConfigError
 from pcgnn.simulation.jet_clustering import ChosenJets, choose_jets
 from pcgnn.simulation.jet_deposits import calorimeter_energies
 from pcgnn.simulation.jet_detector import PRESETS, Candidates, detect
@@ -25,8 +25,9 @@ from pcgnn.simulation.jet_processes import (
 )
 from pcgnn.simulation.jet_settings import JetSettings
 from pcgnn.simulation.jet_truth import contains_top, contains_w, jet_flavour
-from pcgnn.simulation.pythia import start_pythia
+from pcgnn.simulation.pythia import next_collisions, start_pythia
 from pcgnn.simulation.seeds import Purpose, event_generator, event_seed
+from pcgnn.simulation.tables import JaggedTable, concatenated
 
 __all__ = ["SimulatedJets", "simulate_range"]
 
@@ -51,18 +52,11 @@ class SimulatedJets:
     """Jets of a range, in the order of the file.
 
     Args:
-        particle: columns of the particles, jet after jet, by falling transverse momentum.
-        sizes: number of particles of each jet.
-        jet: columns of the jets.
+        table: columns of the jets and of their particles, by falling transverse momentum.
         collisions: number of hard collisions made for them.
-
-    Shapes:
-        - particle (N,), sizes (J,), jet (J,)
     """
 
-    particle: dict[str, NDArray[Any]]
-    sizes: NDArray[np.int64]
-    jet: dict[str, NDArray[Any]]
+    table: JaggedTable
     collisions: int
 
 
@@ -79,9 +73,9 @@ def simulate_range(settings: JetSettings, start: int, stop: int) -> SimulatedJet
         wanted = len(range(start + (place - start) % len(classes), stop, len(classes)))
         if wanted:
             parts.append(_jets_of_class(settings, name, start, wanted))
-    size = sum(len(part.sizes) for part in parts)
-    order = event_generator(settings.seed, Purpose.ORDER, start).permutation(size)
-    return _ordered(_concatenated(parts), order)
+    table = concatenated([part.table for part in parts])
+    order = event_generator(settings.seed, Purpose.ORDER, start).permutation(len(table))
+    return SimulatedJets(table.take(order), sum(part.collisions for part in parts))
 
 
 def _jets_of_class(settings: JetSettings, name: JetClass, start: int, wanted: int) -> SimulatedJets:
@@ -95,12 +89,10 @@ def _jets_of_class(settings: JetSettings, name: JetClass, start: int, wanted: in
     deposits = event_generator(settings.seed, Purpose.DEPOSITS, stream)
     if settings.pile_up:
         minimum_bias = _minimum_bias(settings, stream)
-    parts: list[SimulatedJets] = []
+    parts: list[JaggedTable] = []
     kept = collisions = 0
     while kept < wanted:
-        record = pythia.nextBatch(_COLLISIONS).prt
-        if len(record) != _COLLISIONS:
-            raise BackendError(f"Pythia made {len(record)} of {_COLLISIONS} collisions")
+        record = next_collisions(pythia, _COLLISIONS)
         particles = visible_particles(pythia, record)
         candidates = detect(particles, PRESETS[settings.preset], detector)
         jets = choose_jets(candidates, settings.radius, settings.pt_min)
@@ -120,8 +112,7 @@ def _jets_of_class(settings: JetSettings, name: JetClass, start: int, wanted: in
                 f"{kept} of {collisions} collisions have a jet of class {name!r} in the window",
                 remedy="widen pt_min, pt_max, eta_max or the radius",
             )
-    made = _ordered(_concatenated(parts), np.arange(wanted))
-    return SimulatedJets(made.particle, made.sizes, made.jet, collisions)
+    return SimulatedJets(concatenated(parts).take(np.arange(wanted)), collisions)
 
 
 @functools.lru_cache(maxsize=8)
@@ -219,7 +210,7 @@ def _columns(
     jets: ChosenJets,
     facts: Facts,
     deposits: np.random.Generator,
-) -> SimulatedJets:
+) -> JaggedTable:
     owner = np.repeat(np.arange(len(jets.sizes)), jets.sizes)
     pt = np.hypot(candidates.px, candidates.py)[jets.rows]
     rows = jets.rows[np.lexsort((-pt, owner))]
@@ -265,33 +256,10 @@ def _columns(
     }
     jet: dict[str, NDArray[Any]] = {k: v.astype(np.float32) for k, v in values.items()}
     jet |= {k: v.astype(np.int32) for k, v in whole.items()}
-    return SimulatedJets(particle, np.minimum(jets.sizes, settings.max_particles), jet, 0)
+    return JaggedTable(jet, particle, np.minimum(jets.sizes, settings.max_particles))
 
 
 def _from_the_vertex(candidates: Candidates, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Cells, and tracks that point to the hard collision along the beam."""
     far = np.abs(candidates.dz[rows]) > _DZ + _DZ_ERRORS * candidates.dzerr[rows]
     return np.asarray((candidates.charge[rows] == 0) | ~far)
-
-
-def _concatenated(parts: list[SimulatedJets]) -> SimulatedJets:
-    return SimulatedJets(
-        {n: np.concatenate([p.particle[n] for p in parts]) for n in parts[0].particle},
-        np.concatenate([p.sizes for p in parts]),
-        {n: np.concatenate([p.jet[n] for p in parts]) for n in parts[0].jet},
-        sum(p.collisions for p in parts),
-    )
-
-
-def _ordered(jets: SimulatedJets, order: NDArray[np.int64]) -> SimulatedJets:
-    """These jets in this order."""
-    sizes = jets.sizes[order]
-    start = np.cumsum(jets.sizes) - jets.sizes
-    new_start = np.cumsum(sizes) - sizes
-    rows = np.arange(int(sizes.sum())) + np.repeat(start[order] - new_start, sizes)
-    return SimulatedJets(
-        {name: values[rows] for name, values in jets.particle.items()},
-        sizes,
-        {name: values[order] for name, values in jets.jet.items()},
-        jets.collisions,
-    )

@@ -1,4 +1,4 @@
-"""Anti-kT jets of many events at once, one jet chosen per event.
+"""Anti-kT jets of many events at once, all of them or one chosen per event.
 
 M. Cacciari, G. P. Salam, G. Soyez, J. High Energy Phys. 04 (2008) 063, arXiv:0802.1189.
 """
@@ -6,7 +6,7 @@ M. Cacciari, G. P. Salam, G. Soyez, J. High Energy Phys. 04 (2008) 063, arXiv:08
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import awkward as ak
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pcgnn.data.jet_shapes import load_fastjet
 
-__all__ = ["ChosenJets", "choose_jets", "distance"]
+__all__ = ["ChosenJets", "all_jets", "choose_jets", "distance"]
 
 
 class Momenta(Protocol):
@@ -109,25 +109,13 @@ def choose_jets(
     Raises:
         BackendError: fastjet is not installed.
     """
-    fastjet = load_fastjet()
-    events, starts, counts = np.unique(candidates.event, return_index=True, return_counts=True)
+    events, starts, sequence = _cluster(candidates, radius)
     if not len(events):
         none = np.zeros(0, dtype=np.int64)
         return ChosenJets(none, np.zeros((0, 4)), none, none)
-    columns = {
-        "px": candidates.px,
-        "py": candidates.py,
-        "pz": candidates.pz,
-        "E": candidates.energy,
-    }
-    jagged = ak.unflatten(ak.zip(columns, with_name="Momentum4D"), counts)
-    definition = fastjet.JetDefinition(fastjet.antikt_algorithm, radius)
-    sequence = fastjet.ClusterSequence(jagged, definition)
     found = sequence.inclusive_jets(min_pt=pt_min)
     constituents = ak.flatten(sequence.constituent_index(min_pt=pt_min), axis=1)
-    owner = np.repeat(np.arange(len(events)), ak.to_numpy(ak.num(found)))
-    flat = ak.flatten(found)
-    p4 = np.stack([ak.to_numpy(flat[name]) for name in ("E", "px", "py", "pz")], axis=1)
+    owner, p4 = _momenta(found)
     pt = np.hypot(p4[:, 1], p4[:, 2])
     if axes is None:
         rank, eligible = -pt, np.ones(len(pt), dtype=bool)
@@ -143,6 +131,58 @@ def choose_jets(
     sizes = ak.to_numpy(ak.num(chosen)).astype(np.int64)
     rows = ak.to_numpy(ak.flatten(chosen)) + np.repeat(starts[owner[best]], sizes)
     return ChosenJets(events[owner[best]], p4[best], rows.astype(np.int64), sizes)
+
+
+def all_jets(
+    candidates: Momenta, radius: float, pt_min: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Cluster each event and give all jets, in the order of the events.
+
+    Args:
+        candidates: of all events.
+        radius: of anti-kT.
+        pt_min: of the jets, GeV.
+
+    Returns:
+        The event of each jet, and E, px, py, pz, GeV.
+
+    Shapes:
+        - outputs (J,) and (J, 4)
+
+    Raises:
+        BackendError: fastjet is not installed.
+    """
+    events, _, sequence = _cluster(candidates, radius)
+    if not len(events):
+        return np.zeros(0, dtype=np.int64), np.zeros((0, 4))
+    owner, p4 = _momenta(sequence.inclusive_jets(min_pt=pt_min))
+    return events[owner], p4
+
+
+def _cluster(
+    candidates: Momenta, radius: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Any]:
+    """Events with candidates, the first row of each, and FastJet's clustering of them."""
+    fastjet = load_fastjet()
+    events, starts, counts = np.unique(candidates.event, return_index=True, return_counts=True)
+    if not len(events):
+        return events, starts, None
+    columns = {
+        "px": candidates.px,
+        "py": candidates.py,
+        "pz": candidates.pz,
+        "E": candidates.energy,
+    }
+    jagged = ak.unflatten(ak.zip(columns, with_name="Momentum4D"), counts)
+    definition = fastjet.JetDefinition(fastjet.antikt_algorithm, radius)
+    return events, starts, fastjet.ClusterSequence(jagged, definition)
+
+
+def _momenta(jets: ak.Array) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Place of the event of each jet, and its E, px, py, pz."""
+    owner = np.repeat(np.arange(len(jets)), ak.to_numpy(ak.num(jets)))
+    flat = ak.flatten(jets)
+    return owner, np.stack([ak.to_numpy(flat[name]) for name in ("E", "px", "py", "pz")], axis=1)
 
 
 def distance(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,6 +143,10 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.event)
+
+    def take(self, rows: NDArray[Any]) -> Candidates:
+        """Some rows: a mask or a list of numbers."""
+        return Candidates(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
 
 def detect(particles: Particles, detector: Detector, random: np.random.Generator) -> Candidates:

@@ -14,7 +14,7 @@ from pcgnn.simulation.pythia import charges
 
 __all__ = ["Particles", "concatenate", "visible_particles"]
 
-_INVISIBLE = (12, 14, 16)
+_INVISIBLE = (12, 14, 16, 1000022)  # neutrinos and the lightest neutralino
 _ETA_MAX = 4.9
 _PT_MIN = 0.05
 
@@ -89,7 +89,9 @@ def concatenate(parts: Sequence[Particles]) -> Particles:
 
 
 def visible_particles(pythia: Any, record: ak.Array) -> Particles:
-    """Particles that can leave something in a detector: |eta| < 4.9, pT > 50 MeV, no neutrinos.
+    """Particles that can leave something in a detector: |eta| < 4.9, pT > 50 MeV.
+
+    Neutrinos and neutralinos cannot.
 
     Args:
         pythia: the generator that made the record.

@@ -8,9 +8,16 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
+from pcgnn.simulation.event_pairs import pairs_in_events
 from pcgnn.simulation.jet_clustering import ChosenJets, distance
 
-__all__ = ["contains_top", "contains_w", "heavy_flavour", "jet_flavour"]
+__all__ = [
+    "contains_top",
+    "contains_w",
+    "flavours_within",
+    "heavy_flavour",
+    "jet_flavour",
+]
 
 _HADRON_PT_MIN = 5.0
 _TOP, _W = 6, 24
@@ -42,18 +49,40 @@ def jet_flavour(record: ak.Array, jets: ChosenJets, radius: float) -> NDArray[np
     Shapes:
         - output (J,)
     """
-    event, flat = _flat(record)
+    return flavours_within(record, jets.event, jets.eta, jets.phi, radius)
+
+
+def flavours_within(
+    record: ak.Array,
+    event: NDArray[np.int64],
+    eta: NDArray[np.float64],
+    phi: NDArray[np.float64],
+    radius: float,
+) -> NDArray[np.int64]:
+    """Like :func:`jet_flavour`, of any number of axes per event.
+
+    Args:
+        record: ``nextBatch(...).prt`` of Pythia.
+        event: of each axis, rising.
+        eta: pseudorapidity.
+        phi: azimuth.
+        radius: largest distance.
+
+    Shapes:
+        - output and all of the axes (J,)
+    """
+    hadron_event, flat = _flat(record)
     flavour = heavy_flavour(ak.to_numpy(flat.id))
-    jet_of_event = np.full(len(record), -1)
-    jet_of_event[jets.event] = np.arange(len(jets.event))
-    heavy = np.flatnonzero((flavour > 0) & (jet_of_event[event] >= 0))
+    heavy = np.flatnonzero(flavour > 0)
     px, py, pz = (ak.to_numpy(flat.p[name])[heavy] for name in ("px", "py", "pz"))
-    jet, pt = jet_of_event[event[heavy]], np.hypot(px, py)
+    pt = np.hypot(px, py)
     hard = pt > _HADRON_PT_MIN
-    jet, eta, phi = jet[hard], np.arcsinh(pz[hard] / pt[hard]), np.arctan2(py, px)[hard]
-    inside = distance(eta, phi, jets.eta[jet], jets.phi[jet]) < radius
-    found = np.zeros(len(jets.event), dtype=np.int64)
-    np.maximum.at(found, jet[inside], flavour[heavy][hard][inside])
+    heavy, px, py, pz, pt = heavy[hard], px[hard], py[hard], pz[hard], pt[hard]
+    hadron, axis = pairs_in_events(hadron_event[heavy], event)
+    hadron_eta, hadron_phi = np.arcsinh(pz / pt)[hadron], np.arctan2(py, px)[hadron]
+    inside = distance(hadron_eta, hadron_phi, eta[axis], phi[axis]) < radius
+    found = np.zeros(len(event), dtype=np.int64)
+    np.maximum.at(found, axis[inside], flavour[heavy][hadron[inside]])
     return found
 
 

@@ -17,13 +17,15 @@ from pcgnn.io.atomic import atomic_path
 from pcgnn.io.writing import Compression
 from pcgnn.simulation.acts_backend import load_pythia
 from pcgnn.simulation.jet_chain import SimulatedJets, simulate_range
-from pcgnn.simulation.jet_output import write_jets
 from pcgnn.simulation.jet_processes import JetClass
 from pcgnn.simulation.jet_settings import JetSettings
+from pcgnn.simulation.table_output import write_tables
+from pcgnn.simulation.tables import JaggedTable
 from pcgnn.simulation.workers import run_ranges, split_events
 
 __all__ = ["JetSimulation", "simulate_jets"]
 
+TREE = "jets"
 _JETS_PER_RANGE = 500
 
 
@@ -174,7 +176,7 @@ def run_jets(
     versions = {name: metadata.version(name) for name in ("pythia8mc", "fastjet")}
     about = {**settings.to_dict(), "jets": jets, "versions": versions}
     with atomic_path(output, overwrite) as temporary:
-        write_jets(temporary, tally.watch(simulated), about, compression)
+        write_tables(temporary, TREE, tally.watch(simulated), about, compression)
     return JetSimulation(
         path=Path(output),
         jets=jets,
@@ -191,9 +193,9 @@ class _Tally:
         self.particles = 0
         self.collisions = 0
 
-    def watch(self, ranges: Iterator[SimulatedJets]) -> Iterator[SimulatedJets]:
+    def watch(self, ranges: Iterator[SimulatedJets]) -> Iterator[JaggedTable]:
         """Pass on the jets."""
         for jets in ranges:
-            self.particles += int(jets.sizes.sum())
+            self.particles += int(jets.table.sizes.sum())
             self.collisions += jets.collisions
-            yield jets
+            yield jets.table

@@ -19,7 +19,14 @@ from pcgnn.errors import BackendError
 from pcgnn.simulation.acts_backend import load_pythia
 from pcgnn.simulation.seeds import Purpose, event_generator, event_seed
 
-__all__ = ["BEAM_SPOT", "Generated", "charges", "generate_event", "start_pythia"]
+__all__ = [
+    "BEAM_SPOT",
+    "Generated",
+    "charges",
+    "generate_event",
+    "next_collisions",
+    "start_pythia",
+]
 
 BEAM_SPOT = (0.0125, 0.0125, 55.5)
 """Widths of the normal distributions of the collisions in x, y and z, mm."""
@@ -116,26 +123,43 @@ def _pythia(purpose: Purpose, seed: int) -> Any:
     return start_pythia((f"Random:seed = {event_seed(seed, purpose, None)}", *process))
 
 
-def start_pythia(settings: Sequence[str]) -> Any:
-    """A Pythia at 14 TeV with these settings.
+def start_pythia(settings: Sequence[str], hooks: Any = None) -> Any:
+    """A Pythia with these settings, at 14 TeV if they say nothing else.
+
+    Args:
+        settings: lines for Pythia; later ones overrule earlier ones.
+        hooks: a ``UserHooks`` of Pythia that is asked during the generation.
 
     Raises:
         BackendError: Pythia is missing, or does not accept the settings.
     """
     pythia = load_pythia().Pythia("", False)
     settings = (*_COMMON, *settings)
-    if not all(pythia.readString(setting) for setting in settings) or not pythia.init():
+    accepted = all(pythia.readString(setting) for setting in settings)
+    if accepted and hooks is not None:
+        accepted = pythia.setUserHooksPtr(hooks)
+    if not accepted or not pythia.init():
         raise BackendError(f"Pythia cannot be set up with {', '.join(settings)}")
     return pythia
+
+
+def next_collisions(pythia: Any, collisions: int) -> ak.Array:
+    """Records of so many collisions.
+
+    Raises:
+        BackendError: Pythia made fewer.
+    """
+    record = pythia.nextBatch(collisions).prt
+    if len(record) != collisions:
+        raise BackendError(f"Pythia made {len(record)} of {collisions} collisions")
+    return record
 
 
 def _batch(purpose: Purpose, seed: int, event: int, collisions: int) -> ak.Array:
     """Final particles of so many collisions, from random numbers of this event alone."""
     pythia = _pythia(purpose, seed)
     pythia.rndm.init(event_seed(seed, purpose, event))
-    particles = pythia.nextBatch(collisions).prt
-    if len(particles) != collisions:
-        raise BackendError(f"Pythia made {len(particles)} of {collisions} collisions")
+    particles = next_collisions(pythia, collisions)
     return particles[particles.status > 0]
 
 

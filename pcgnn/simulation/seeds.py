@@ -22,6 +22,7 @@ class Purpose(IntEnum):
     NOISE = 6
     ORDER = 7
     DEPOSITS = 8
+    CROSS_SECTION = 9
 
 
 def _sequence(seed: int, purpose: Purpose, event: int | None) -> np.random.SeedSequence:

@@ -15,7 +15,8 @@ from pcgnn.cli.simulate import SAMPLES
 from pcgnn.io import read_hits, read_root
 from pcgnn.simulation import acts_backend, simulate_toy
 
-SIZE = {"jets": "--jets"}  # all others count events
+SIZE = {"jets": "--jets", "stop": "--collisions", "resonance": "--collisions"}
+"""All others count events."""
 HAS_EXTRA = all(importlib.util.find_spec(name) for name in ("pythia8mc", "acts"))
 
 
@@ -87,6 +88,10 @@ def test_options_of_the_toy_reach_it(tmp_path: Path) -> None:
         (["tracks", "a.root", "--events", "1", "--noise", "1", "--reconstruction"], "after ACTS"),
         (["tracks", "a.root", "--events", "1", "--first-event", "-1"], "first_event=-1"),
         (["tracks", "a.root", "--events", "1", "--compression", "zip"], "zstd"),
+        (["stop", "a.root"], "--collisions"),
+        (["stop", "a.root", "--collisions", "9"], "collisions=9"),
+        (["resonance", "a.root", "--collisions", "999", "--luminosity", "-1"], "luminosity=-1"),
+        (["resonance", "a.root", "--collisions", "999", "--signal-share", "2"], "signal_share=2"),
         (["jets", "a.root"], "--jets"),
         (["jets", "a.root", "--jets", "0"], "jets=0"),
         (["jets", "a.root", "--jets", "9", "--classes", "top,wz"], "no jets of class 'wz'"),
@@ -126,7 +131,10 @@ def test_an_output_is_not_replaced_unasked(
     assert path.read_bytes() == b"precious"
 
 
-@pytest.mark.parametrize("words", [["tracks", "--events", "1"], ["jets", "--jets", "1"]])
+@pytest.mark.parametrize(
+    "words",
+    [["tracks", "--events", "1"], ["jets", "--jets", "1"], ["stop", "--collisions", "999"]],
+)
 def test_the_missing_extra_is_named(
     words: list[str],
     tmp_path: Path,
@@ -152,7 +160,7 @@ def test_help_needs_no_extra_and_states_units(
     assert left.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "GeV" in text
-    assert "--pile-up" in text
+    assert "--pile-up" in text or "--collisions" in text
 
 
 @pytest.mark.skipif(not HAS_EXTRA, reason="pythia8mc and pyacts, extra [simulation], not installed")

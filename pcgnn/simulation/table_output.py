@@ -1,4 +1,4 @@
-"""Simulated jets to ROOT."""
+"""Simulated entries with their lists to ROOT."""
 
 from __future__ import annotations
 
@@ -11,24 +11,26 @@ import awkward as ak
 import uproot
 
 from pcgnn.io.writing import Compression, write_tree
-from pcgnn.simulation.jet_chain import SimulatedJets
+from pcgnn.simulation.tables import JaggedTable
 
-__all__ = ["TREE", "write_jets"]
-
-TREE = "jets"
+__all__ = ["write_tables"]
 
 
-def write_jets(
+def write_tables(
     path: Path,
-    chunks: Iterable[SimulatedJets],
+    tree: str,
+    chunks: Iterable[JaggedTable],
     settings: Mapping[str, Any],
     compression: Compression = "zstd",
 ) -> Path:
-    """Write jets as they come, one basket per chunk, and the settings beside the tree.
+    """Write tables as they come, one basket each, and the settings beside the tree.
+
+    The lists become branches ``part_...`` with the counter ``npart``.
 
     Args:
         path: a path that does not exist.
-        chunks: at least one, none of them empty.
+        tree: name of the tree.
+        chunks: at least one.
         settings: plain values, kept as JSON under the key ``simulation``.
         compression: algorithm.
 
@@ -46,15 +48,15 @@ def write_jets(
         yield first
         yield from arrays
 
-    write_tree(path, TREE, types, chain(), compression, False, _branch)
+    write_tree(path, tree, types, chain(), compression, False, _branch)
     with uproot.update(path) as file:
         file["simulation"] = json.dumps(settings, sort_keys=True)
     return path
 
 
-def _arrays(jets: SimulatedJets) -> dict[str, Any]:
-    columns = {name: ak.unflatten(values, jets.sizes) for name, values in jets.particle.items()}
-    return {"part": ak.zip(columns, depth_limit=2), **jets.jet}
+def _arrays(table: JaggedTable) -> dict[str, Any]:
+    columns = {name: ak.unflatten(values, table.sizes) for name, values in table.listed.items()}
+    return {"part": ak.zip(columns, depth_limit=2), **table.entry}
 
 
 def _branch(outer: str, inner: str) -> str:
