@@ -8,15 +8,17 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
+from torch import nn
 
 from pcgnn.data import ParticleClouds
 from pcgnn.errors import ConfigError, DataError
 from pcgnn.metrics.explanation import Explanation
 from pcgnn.nn.relevance import RelevanceRule
+from pcgnn.tracking.graphs import HitGraphs
 from pcgnn.training.explain_edges import EdgeJob, edge_block
+from pcgnn.training.explain_hits import explain_hit_graphs, hit_module
 from pcgnn.training.explain_job import Job, Part
 from pcgnn.training.explain_source import (
-    Explained,
     OutputKind,
     explained_inputs,
     find_baseline,
@@ -34,7 +36,7 @@ Method: TypeAlias = Literal[
 
 def explain(
     source: Any,
-    clouds: ParticleClouds,
+    clouds: ParticleClouds | HitGraphs,
     *,
     method: Method = "integrated-gradients",
     target: Any = None,
@@ -76,10 +78,12 @@ def explain(
 
     Args:
         source: a model, the result of :func:`pcgnn.fit`, a task or a checkpoint file.
-        clouds: what is explained.
+        clouds: what is explained. Of hit graphs: features of hits (``values["x"]``) and of edges
+            (``values["edge_attr"]``, their sum ``edges``), by the methods with gradients.
         method: see above.
         target: class whose output is explained: number, name, one number per graph, "predicted",
-            or None for the last (the signal).
+            or None for the last (the signal). Of hit graphs: for each graph the numbers of the
+            edges (or hits) whose mean logit is explained, or None for all.
         inputs: "x", "pos" and "p4", those that are explained; the others stay as they are. By
             default x, or, of a model without x, what it reads.
         output: F is the "logit" of the class, its "log-odds" against all others,
@@ -113,6 +117,20 @@ def explain(
         >>> pcgnn.plots.explanation(why, test, 3)  # doctest: +SKIP
     """
     _check(method, output, steps, samples, batch_size, clouds)
+    if isinstance(clouds, HitGraphs):
+        module = hit_module(source)
+        with _evaluation(module, resolve_device(device)) as where:
+            return explain_hit_graphs(
+                module,
+                clouds,
+                method=method,
+                target=target,
+                output=output,
+                baseline=baseline,
+                steps=steps,
+                device=where,
+                progress=progress,
+            )
     explained = find_explained(source, clouds)
     names = explained_inputs(explained, clouds, inputs)
     baselines = {name: find_baseline(explained, clouds, name, baseline) for name in names}
@@ -124,7 +142,7 @@ def explain(
     rng = np.random.default_rng(seed)
     if method == "lime":
         names = ()
-    with _evaluation(explained, resolve_device(device)) as where:
+    with _evaluation(explained.module, resolve_device(device)) as where:
         for numbers in _batches(len(clouds), batch_size, progress):
             chosen = target
             if not isinstance(target, (str, int, type(None))):
@@ -190,9 +208,8 @@ def _edge_index(
 
 
 @contextmanager
-def _evaluation(explained: Explained, device: torch.device) -> Iterator[torch.device]:
+def _evaluation(module: nn.Module, device: torch.device) -> Iterator[torch.device]:
     """The model in evaluation on the device, then as it was."""
-    module = explained.module
     first = next(module.parameters(), None)
     home = torch.device("cpu") if first is None else first.device
     modes = [(layer, layer.training) for layer in module.modules()]
@@ -230,9 +247,10 @@ def _check(
         raise ConfigError(
             f"steps = {steps}, samples = {samples} and batch_size = {batch_size} must be at least 1"
         )
-    if not isinstance(clouds, ParticleClouds):
+    if not isinstance(clouds, (ParticleClouds, HitGraphs)):
         raise ConfigError(
-            f"a {type(clouds).__name__} cannot be explained", remedy="give particle clouds"
+            f"a {type(clouds).__name__} cannot be explained",
+            remedy="give particle clouds or hit graphs",
         )
     if len(clouds) == 0:
         raise DataError("there are no graphs to explain")
