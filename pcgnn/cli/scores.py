@@ -13,7 +13,7 @@ from pcgnn.cli.tracks import KINDS, predict_hits
 from pcgnn.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from pcgnn.io import Prediction
+    from pcgnn.io import AnomalyScores, Prediction
     from pcgnn.training import BoostedTrees, Task
 
 __all__ = ["predict", "reading_of", "score_files"]
@@ -73,7 +73,7 @@ def predict(words: Sequence[str]) -> int:
     if task.kind in KINDS:
         predict_hits(task, checkpoint, files, found)
         return 0
-    if task.kind not in ("classification", "multi-label"):
+    if task.kind not in ("classification", "multi-label", "reconstruction"):
         raise ConfigError(
             f"the checkpoint is of a model for {task.kind} of hit graphs",
             file=checkpoint,
@@ -116,7 +116,7 @@ def score_files(
     batch_size: int = 512,
     device: str = "auto",
     step_size: int | str = "100 MB",
-) -> Prediction:
+) -> Prediction | AnomalyScores:
     """Scores files as the training read them, chunk by chunk.
 
     Args:
@@ -138,7 +138,7 @@ def score_files(
     from pcgnn.data import ParticleClouds
     from pcgnn.training import predict as run
 
-    parts: list[Prediction] = []
+    parts: list[Any] = []
     for jets in _chunks(task, files, tree, use_cut, empty, step_size):
         if len(jets) == 0:
             continue
@@ -156,12 +156,14 @@ def score_files(
             remedy="score all entries with --no-cut, or look at the cut of the training",
         )
     first = parts[0]
-    return replace(
+    name = "score" if task.kind == "reconstruction" else "probabilities"
+    scores: Prediction | AnomalyScores = replace(
         first,
-        probabilities=np.concatenate([part.probabilities for part in parts]),
+        **{name: np.concatenate([getattr(part, name) for part in parts])},
         file=np.concatenate([part.file for part in parts]),
         entry=np.concatenate([part.entry for part in parts]),
     )
+    return scores
 
 
 def reading_of(task: Task | BoostedTrees, use_cut: bool = True) -> dict[str, Any]:

@@ -53,11 +53,8 @@ def epoch_line(
 
 
 def _unit(module: LightningModule) -> str:
-    return (
-        "jets"
-        if getattr(module, "kind", "classification") in ("classification", "multi-label")
-        else "events"
-    )
+    of_jets = ("classification", "multi-label", "reconstruction")
+    return "jets" if getattr(module, "kind", "classification") in of_jets else "events"
 
 
 class EpochProgress(ProgressBar):
