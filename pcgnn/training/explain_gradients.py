@@ -19,8 +19,8 @@ GradientMethod: TypeAlias = Literal[
 GRADIENT_METHODS: tuple[str, ...] = get_args(GradientMethod)
 
 # Rows of particles that go through the model at once: copies of a batch along a path.
-_ROWS = 50_000
-_GRAPHS = 1_000
+_ROWS = 10_000
+_GRAPHS = 200
 
 
 def attribute(

@@ -213,13 +213,18 @@ def _evaluation(module: nn.Module, device: torch.device) -> Iterator[torch.devic
     first = next(module.parameters(), None)
     home = torch.device("cpu") if first is None else first.device
     modes = [(layer, layer.training) for layer in module.modules()]
+    trained = [p for p in module.parameters() if p.requires_grad]
     module.to(device).eval()
     try:
+        for parameter in trained:
+            parameter.requires_grad_(False)  # else what only their gradients need is kept
         # cuDNN has no backward pass of recurrent layers in evaluation
         with torch.backends.cudnn.flags(enabled=False):
             yield device
     finally:
         module.to(home)
+        for parameter in trained:
+            parameter.requires_grad_()
         for layer, training in modes:
             layer.training = training
 

@@ -147,6 +147,7 @@ def test_every_model_can_be_explained(name: str) -> None:
     assert np.isfinite(why.particles).all()
     assert np.abs(why.particles).max() > 0
     assert not model.training
+    assert all(parameter.requires_grad for parameter in model.parameters())
 
 
 def test_probability_class_names_and_the_predicted_class() -> None:
