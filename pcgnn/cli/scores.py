@@ -13,7 +13,7 @@ from pcgnn.cli.tracks import KINDS, predict_hits
 from pcgnn.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from pcgnn.io import Prediction, RegressionPrediction
+    from pcgnn.io.predicted_rows import PredictedRows
     from pcgnn.training import BoostedTrees, Task
 
 __all__ = ["predict", "reading_of", "score_files"]
@@ -69,7 +69,7 @@ def predict(words: Sequence[str]) -> int:
         _check_output(found.edges, len(files), found.overwrite)
     tune_allocator()
     task: Any = load_trees(checkpoint) if _is_trees(checkpoint) else load_checkpoint(checkpoint)
-    check_tracking(found, task.kind)
+    check_tracking(found, task.kind, task.of_graphs)
     if task.kind in KINDS:
         predict_hits(task, checkpoint, files, found)
         return 0
@@ -116,7 +116,7 @@ def score_files(
     batch_size: int = 512,
     device: str = "auto",
     step_size: int | str = "100 MB",
-) -> Prediction | RegressionPrediction:
+) -> PredictedRows:
     """Scores files as the training read them, chunk by chunk.
 
     Args:
@@ -155,13 +155,14 @@ def score_files(
             file=files[0],
             remedy="score all entries with --no-cut, or look at the cut of the training",
         )
-    first: Prediction | RegressionPrediction = parts[0]
+    first = parts[0]
     rows: dict[str, Any] = {
         field.name: np.concatenate([getattr(part, field.name) for part in parts])
         for field in fields(first)
         if isinstance(getattr(first, field.name), np.ndarray)
     }
-    return replace(first, **rows)
+    joined: PredictedRows = replace(first, **rows)
+    return joined
 
 
 def reading_of(task: Task | BoostedTrees, use_cut: bool = True) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def add_tracking(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def check_tracking(found: argparse.Namespace, kind: str) -> None:
+def check_tracking(found: argparse.Namespace, kind: str, of_graphs: bool) -> None:
     """Refuses options that mean nothing for a kind of model.
 
     Raises:
@@ -70,7 +70,7 @@ def check_tracking(found: argparse.Namespace, kind: str) -> None:
     of_edges, of_condensation = ("threshold", "edges"), ("radius", "beta_min")
     of_tracks = (*of_edges, *of_condensation, "method", "min_hits", "field", "resolution")
     idle: tuple[str, ...]
-    if kind in ("classification", "multi-label", "regression"):
+    if of_graphs:
         idle, about = (*of_tracks, "ideal"), "scores jets"
     elif kind == "hits":
         idle, about = (*of_jets, *of_tracks), "scores hits"

@@ -13,6 +13,7 @@ from torch.nn import functional
 from pcgnn.errors import ConfigError
 from pcgnn.nn.batch_norm import RowNorm, batch_norm, update_running
 from pcgnn.nn.edge_conv_folded import fold, folded_messages
+from pcgnn.nn.edge_gate import EdgeGate
 from pcgnn.nn.edge_messages import edge_messages
 from pcgnn.nn.edges import EdgeReduction, Edges, neighbour_edges
 from pcgnn.nn.gather_add import gather_add
@@ -91,6 +92,7 @@ class EdgeConv(nn.Module):
         self.k = k
         self.reduce: EdgeReduction = reduce
         self.ghost_edges = ghost_edges
+        self.gate: EdgeGate | None = None
         widths = [2 * in_channels, *channels]
         self.linears = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in pairwise(widths))
         self.norms = nn.ModuleList(nn.BatchNorm1d(c) for c in channels)
@@ -147,6 +149,8 @@ class EdgeConv(nn.Module):
         """Choose the way that suits the device and the mode; all give the same to rounding."""
         if edges.num_edges == 0:
             return x.new_zeros(edges.num_nodes, self.channels[-1])
+        if self.gate is not None:
+            return self._composed(x, edges)
         plain_norms = all(type(norm) is nn.BatchNorm1d for norm in self.norms)
         if plain_norms and not self.training and not torch.is_grad_enabled():
             if all(norm.track_running_stats for norm in self.norms):
@@ -180,6 +184,8 @@ class EdgeConv(nn.Module):
             if layer > 0:
                 h = functional.linear(h, weights[layer])
             h = functional.relu(batch_norm(h, cast(RowNorm, norm)), inplace=True)
+        if self.gate is not None:
+            h = self.gate(h, edges)
         return edges.reduce(h, self.reduce)
 
     def _chunked(self, x: Tensor, edges: Edges) -> Tensor:

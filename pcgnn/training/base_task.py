@@ -14,7 +14,12 @@ from torch import Tensor, nn
 from pcgnn.errors import CheckpointError, ConfigError, DataError
 from pcgnn.io.predicted_rows import Origin, PredictedRows
 from pcgnn.losses import EpochLoss, create_loss
-from pcgnn.training.checkpoint_content import check_content, make_content, standardizer_from_content
+from pcgnn.training.checkpoint_content import (
+    check_content,
+    make_content,
+    standardizer_from_content,
+    temperature_from_content,
+)
 from pcgnn.training.optimizers import check_optimizer, create_optimizer
 from pcgnn.training.scheduling import FactorLR, create_schedule, scheduler_config
 from pcgnn.training.task_inputs import (
@@ -318,6 +323,10 @@ class Task(LightningModule):
         data: Any = getattr(self.trainer, "datamodule", None)
         return data is None or hasattr(data.train_dataloader(), "__len__")
 
+    def on_fit_start(self) -> None:
+        """Forgets a calibration: other weights need another one."""
+        self.temperature = None
+
     def on_train_epoch_start(self) -> None:
         """Tells the epoch to a loss that changes, and moves the schedule of an unknown length."""
         if isinstance(self.loss, EpochLoss):
@@ -345,6 +354,7 @@ class Task(LightningModule):
         self.standardizer = standardizer_from_content(content)
         if self.standardizer is not None:
             self.standardizer.to(self.device)
+        self.temperature = temperature_from_content(content)
         self.provenance = dict(content["provenance"])
         if content["classes"]:
             self.classes = tuple(content["classes"])

@@ -9,7 +9,11 @@ from torch import nn
 
 from pcgnn.errors import CheckpointError, PcgnnError
 from pcgnn.training.base_task import Task
-from pcgnn.training.checkpoint_content import check_content, standardizer_from_content
+from pcgnn.training.checkpoint_content import (
+    check_content,
+    standardizer_from_content,
+    temperature_from_content,
+)
 from pcgnn.training.checkpoint_io import read_checkpoint
 from pcgnn.training.tasks import task_class
 
@@ -77,8 +81,7 @@ def _build(content: dict[str, Any], network: nn.Module | None) -> Task:
     )
     task.provenance = dict(content["provenance"])
     task.record = dict(content.get("record", {}))
-    if content.get("temperature") is not None:
-        task.temperature = tuple(float(value) for value in content["temperature"])
+    task.temperature = temperature_from_content(content)
     return task
 
 

@@ -13,7 +13,13 @@ from pcgnn.training.plain import to_plain
 if TYPE_CHECKING:
     from pcgnn.training.base_task import Task
 
-__all__ = ["CONTENT_VERSION", "check_content", "make_content", "standardizer_from_content"]
+__all__ = [
+    "CONTENT_VERSION",
+    "check_content",
+    "make_content",
+    "standardizer_from_content",
+    "temperature_from_content",
+]
 
 CONTENT_VERSION = 1
 
@@ -109,3 +115,9 @@ def standardizer_from_content(content: Mapping[str, Any]) -> nn.Module | None:
             f"the standardisation in the checkpoint cannot be used: {error}"
         ) from error
     return standardizer
+
+
+def temperature_from_content(content: Mapping[str, Any]) -> tuple[float, ...] | None:
+    """The temperatures of a calibration stored in a checkpoint, None if there are none."""
+    stored = content.get("temperature")  # absent from checkpoints of earlier versions
+    return None if stored is None else tuple(float(value) for value in stored)

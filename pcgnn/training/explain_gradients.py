@@ -19,7 +19,8 @@ GradientMethod: TypeAlias = Literal[
 GRADIENT_METHODS: tuple[str, ...] = get_args(GradientMethod)
 
 # Rows of particles that go through the model at once: copies of a batch along a path.
-_ROWS = 50_000
+_ROWS = 10_000
+_GRAPHS = 200
 
 
 def attribute(
@@ -28,6 +29,8 @@ def attribute(
     inputs: tuple[Tensor, ...],
     baselines: tuple[Tensor, ...],
     steps: int,
+    *,
+    examples: int | None = None,
 ) -> tuple[Tensor, ...]:
     """Attribution to each number of the inputs.
 
@@ -38,6 +41,7 @@ def attribute(
         inputs: (N, F) each.
         baselines: (F,) each.
         steps: points of the Gauss-Legendre quadrature of "integrated-gradients".
+        examples: graphs, where they and not the rows tell what goes through the model at once.
 
     Raises:
         BackendError: Captum is not installed.
@@ -49,11 +53,14 @@ def attribute(
     if method == "integrated-gradients":
         # One row of Captum's is one particle here: rows of a path step stay together.
         rows = len(inputs[0])
+        most = _ROWS * rows // sum(len(x) for x in inputs)
+        if examples is not None:
+            most = _GRAPHS * rows // max(examples, 1)
         found = captum.IntegratedGradients(forward).attribute(
             inputs,
             baselines=tuple(b.expand_as(x) for x, b in zip(inputs, baselines, strict=True)),
             n_steps=steps,
-            internal_batch_size=max(rows, _ROWS),
+            internal_batch_size=max(rows, most),
         )
     elif method == "gradient-x-input":
         found = captum.InputXGradient(forward).attribute(inputs)

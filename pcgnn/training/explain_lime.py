@@ -14,7 +14,7 @@ from pcgnn.data import ParticleClouds
 __all__ = ["LocalModel", "leave_out"]
 
 # Particles that go through the model at once.
-_ROWS = 50_000
+_ROWS = 20_000
 # Width of the neighbourhood in the distance 1 - sqrt(share of particles kept).
 _WIDTH = 0.25
 # Ridge in units of the sum of the weights of the samples.

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import nn
 
 from pcgnn.data import ParticleClouds
 from pcgnn.errors import ConfigError, DataError
 from pcgnn.metrics.explanation import Explanation
 from pcgnn.nn.relevance import RelevanceRule
-from pcgnn.training.explain_gradients import attribute, norm_or_sum
-from pcgnn.training.explain_lime import leave_out
-from pcgnn.training.explain_lrp import check_lrp, propagate
+from pcgnn.tracking.graphs import HitGraphs
+from pcgnn.training.explain_edges import EdgeJob, edge_block
+from pcgnn.training.explain_hits import explain_hit_graphs, hit_module
+from pcgnn.training.explain_job import Job, Part
 from pcgnn.training.explain_source import (
-    Explained,
     OutputKind,
     explained_inputs,
     find_baseline,
     find_explained,
-    find_targets,
     input_names,
 )
 from pcgnn.training.fitting import resolve_device
@@ -38,13 +36,14 @@ Method: TypeAlias = Literal[
 
 def explain(
     source: Any,
-    clouds: ParticleClouds,
+    clouds: ParticleClouds | HitGraphs,
     *,
     method: Method = "integrated-gradients",
     target: Any = None,
     inputs: Sequence[str] | str | None = None,
     output: OutputKind = "logit",
     baseline: Any = "zero",
+    edges: int | None = None,
     steps: int = 50,
     rule: RelevanceRule = "epsilon",
     samples: int = 500,
@@ -79,10 +78,12 @@ def explain(
 
     Args:
         source: a model, the result of :func:`pcgnn.fit`, a task or a checkpoint file.
-        clouds: what is explained.
+        clouds: what is explained. Of hit graphs: features of hits (``values["x"]``) and of edges
+            (``values["edge_attr"]``, their sum ``edges``), by the methods with gradients.
         method: see above.
         target: class whose output is explained: number, name, one number per graph, "predicted",
-            or None for the last (the signal).
+            or None for the last (the signal). Of hit graphs: for each graph the numbers of the
+            edges (or hits) whose mean logit is explained, or None for all.
         inputs: "x", "pos" and "p4", those that are explained; the others stay as they are. By
             default x, or, of a model without x, what it reads.
         output: F is the "logit" of the class, its "log-odds" against all others,
@@ -90,6 +91,9 @@ def explain(
         baseline: "zero": zero after standardisation, that is the mean particle (without
             standardisation zero); "mean": the mean particle of these clouds; or a mapping from
             inputs to values, (F,) each.
+        edges: number of an EdgeConv block, from 0, whose edges are explained too: by the strength
+            of each message, from none to full. Their attributions add up to F with all edges of
+            the block less F with none.
         steps: points of the integral.
         rule: of "lrp": "epsilon" or "gamma".
         samples: of "lime", per graph: several times the number of particles.
@@ -113,25 +117,43 @@ def explain(
         >>> pcgnn.plots.explanation(why, test, 3)  # doctest: +SKIP
     """
     _check(method, output, steps, samples, batch_size, clouds)
+    if isinstance(clouds, HitGraphs):
+        module = hit_module(source)
+        with _evaluation(module, resolve_device(device)) as where:
+            return explain_hit_graphs(
+                module,
+                clouds,
+                method=method,
+                target=target,
+                output=output,
+                baseline=baseline,
+                steps=steps,
+                device=where,
+                progress=progress,
+            )
     explained = find_explained(source, clouds)
     names = explained_inputs(explained, clouds, inputs)
     baselines = {name: find_baseline(explained, clouds, name, baseline) for name in names}
-    parts: list[_Part] = []
+    parts: list[Part] = []
+    edge_job = None
+    if edges is not None:
+        network: Any = explained.network
+        edge_job = EdgeJob(network, edge_block(network, edges, method))
     rng = np.random.default_rng(seed)
     if method == "lime":
         names = ()
-    with _evaluation(explained, resolve_device(device)) as where:
+    with _evaluation(explained.module, resolve_device(device)) as where:
         for numbers in _batches(len(clouds), batch_size, progress):
             chosen = target
             if not isinstance(target, (str, int, type(None))):
                 chosen = np.asarray(target)[numbers]
-            job = _Job(explained, clouds, numbers, names, where, chosen, output)
+            job = Job(explained, clouds, numbers, names, where, chosen, output)
             if method == "lime":
                 parts.append(job.run_lime(samples, rng))
             elif method == "lrp":
                 parts.append(job.run_lrp(baselines, rule))
             else:
-                parts.append(job.run(method, baselines, steps))
+                parts.append(job.run(method, baselines, steps, edge_job))
     values = {
         name: np.concatenate([part.values[number] for part in parts])
         for number, name in enumerate(names)
@@ -153,119 +175,14 @@ def explain(
         classes=explained.classes,
         output=np.concatenate([part.output for part in parts]),
         baseline=np.concatenate([part.baseline for part in parts]),
+        edge_index=_edge_index(parts, clouds, batch_size),
+        edges=None if edge_job is None else np.concatenate([part.edges for part in parts]),
         settings=_settings(method, steps, rule, samples, parts),
     )
 
 
-class _Part:
-    """Attributions of one batch, on the host."""
-
-    def __init__(
-        self,
-        values: Sequence[Tensor],
-        particles: Tensor,
-        target: Tensor,
-        output: Tensor,
-        baseline: Tensor,
-    ) -> None:
-        self.values = [value.double().cpu().numpy() for value in values]
-        self.particles = particles.double().cpu().numpy()
-        self.target = target.cpu().numpy()
-        self.output = output.double().cpu().numpy()
-        self.baseline = baseline.double().cpu().numpy()
-        self.quality = np.empty(0)
-
-
-class _Job:
-    """One batch of graphs whose output is explained."""
-
-    def __init__(
-        self,
-        explained: Explained,
-        clouds: ParticleClouds,
-        numbers: np.ndarray,
-        names: tuple[str, ...],
-        device: torch.device,
-        target: Any,
-        kind: OutputKind,
-    ) -> None:
-        self.explained, self.clouds, self.numbers = explained, clouds, numbers
-        self.names, self.device, self.kind = names, device, kind
-        self._copies: dict[int, Any] = {}
-        batch = self.copies(1)
-        self.inputs = tuple(getattr(batch, name).detach() for name in names)
-        with torch.no_grad():
-            logits = explained.module(batch)
-        self.target = find_targets(explained, logits, target).to(device)
-        self.classes = logits.shape[1]
-        self.output = explained.output(logits, self.target, kind)
-
-    def copies(self, count: int) -> Any:
-        """The graphs several times over, as one batch."""
-        if count not in self._copies:
-            batch = self.clouds.batch(np.tile(self.numbers, count)).to(self.device)
-            self._copies[count] = batch
-        return self._copies[count]
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """The output of each graph for inputs of one or several copies of the batch."""
-        count = len(inputs[0]) // len(self.inputs[0])
-        batch = copy.copy(self.copies(count))
-        for name, value in zip(self.names, inputs, strict=True):
-            setattr(batch, name, value)
-        logits = self.explained.module(batch)
-        return self.explained.output(logits, self.target.repeat(count), self.kind)
-
-    def run(self, method: str, baselines: dict[str, Tensor], steps: int) -> _Part:
-        """Explain the batch."""
-        rows = tuple(baselines[name].to(self.device) for name in self.names)
-        with torch.enable_grad():
-            values = attribute(method, self.forward, self.inputs, rows, steps)
-        zeros = method == "gradient-x-input"
-        at = tuple(
-            torch.zeros_like(x) if zeros else row.expand_as(x)
-            for x, row in zip(self.inputs, rows, strict=True)
-        )
-        with torch.no_grad():
-            baseline = self.forward(*at)
-        if method == "gradient":
-            baseline = torch.full_like(baseline, float("nan"))
-        particles = norm_or_sum(method, values)
-        return _Part(values, particles, self.target, self.output, baseline)
-
-    def run_lrp(self, baselines: dict[str, Tensor], rule: RelevanceRule) -> _Part:
-        """Explain the batch by relevance."""
-        network, classes = self.explained.network, self.classes
-        check_lrp(network, self.names, self.kind, classes)
-        rows = tuple(baselines[name].to(self.device) for name in self.names)
-        with torch.enable_grad():
-            values = propagate(network, self.forward, self.inputs, rows, rule)
-        particles = norm_or_sum("lrp", values)
-        return _Part(values, particles, self.target, self.output, torch.zeros_like(self.output))
-
-    def run_lime(self, samples: int, rng: np.random.Generator) -> _Part:
-        """Explain the batch by leaving particles out."""
-        if getattr(self.explained.network, "one_row", False):
-            raise ConfigError(
-                "a graph of one row has no particles to leave out",
-                remedy="take integrated-gradients or lrp",
-            )
-
-        def outputs(clouds: ParticleClouds) -> Tensor:
-            batch = clouds.batch(np.arange(len(clouds))).to(self.device)
-            with torch.no_grad():
-                logits = self.explained.module(batch)
-            target = self.target.repeat(len(clouds) // len(self.numbers))
-            return self.explained.output(logits, target, self.kind)
-
-        found = leave_out(outputs, self.clouds.select(self.numbers), samples, rng)
-        part = _Part((), found.particles, self.target, self.output, found.baseline)
-        part.quality = found.quality.numpy()
-        return part
-
-
 def _settings(
-    method: str, steps: int, rule: str, samples: int, parts: Sequence[_Part]
+    method: str, steps: int, rule: str, samples: int, parts: Sequence[Part]
 ) -> dict[str, Any]:
     if method == "integrated-gradients":
         return {"steps": steps}
@@ -277,20 +194,39 @@ def _settings(
     return {}
 
 
+def _edge_index(
+    parts: Sequence[Part], clouds: ParticleClouds, batch_size: int
+) -> np.ndarray | None:
+    """Ends of the edges, numbered as the particles of all clouds."""
+    begins = np.asarray(clouds.ptr)[::batch_size]
+    found = [
+        part.edge_index + begin
+        for part, begin in zip(parts, begins, strict=False)
+        if part.edge_index is not None
+    ]
+    return np.concatenate(found, axis=1) if found else None
+
+
 @contextmanager
-def _evaluation(explained: Explained, device: torch.device) -> Iterator[torch.device]:
+def _evaluation(module: nn.Module, device: torch.device) -> Iterator[torch.device]:
     """The model in evaluation on the device, then as it was."""
-    module = explained.module
     first = next(module.parameters(), None)
     home = torch.device("cpu") if first is None else first.device
-    was_training = module.training
+    modes = [(layer, layer.training) for layer in module.modules()]
+    trained = [p for p in module.parameters() if p.requires_grad]
     module.to(device).eval()
     try:
+        for parameter in trained:
+            parameter.requires_grad_(False)  # else what only their gradients need is kept
         # cuDNN has no backward pass of recurrent layers in evaluation
         with torch.backends.cudnn.flags(enabled=False):
             yield device
     finally:
-        module.to(home).train(was_training)
+        module.to(home)
+        for parameter in trained:
+            parameter.requires_grad_()
+        for layer, training in modes:
+            layer.training = training
 
 
 def _batches(graphs: int, batch_size: int, progress: bool) -> Iterator[np.ndarray]:
@@ -316,9 +252,10 @@ def _check(
         raise ConfigError(
             f"steps = {steps}, samples = {samples} and batch_size = {batch_size} must be at least 1"
         )
-    if not isinstance(clouds, ParticleClouds):
+    if not isinstance(clouds, (ParticleClouds, HitGraphs)):
         raise ConfigError(
-            f"a {type(clouds).__name__} cannot be explained", remedy="give particle clouds"
+            f"a {type(clouds).__name__} cannot be explained",
+            remedy="give particle clouds or hit graphs",
         )
     if len(clouds) == 0:
         raise DataError("there are no graphs to explain")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from model_inputs import collate, jets, shuffled
 
-from pcgnn.errors import ConfigError
+from pcgnn.errors import ConfigError, DataError
 from pcgnn.models import CloudModel, create_model, list_models, model_from_config
 from pcgnn.models.audit import DeviceDiscipline
 from pcgnn.models.base import Cloud
@@ -121,3 +121,22 @@ def test_checkpoint_round_trip_and_name() -> None:
         model(distance="euclid")
     with pytest.raises(ConfigError, match="at least 1"):
         model(latent=0)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_bfloat16_autocast(training: bool) -> None:
+    ours = model().float().train(training)
+    batch = collate(jets(SIZES), torch.float32)
+    reference = ours(batch).detach()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = ours(batch)
+        out.float().mean().backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in ours.parameters())
+    torch.testing.assert_close(out.detach().float(), reference, rtol=0.05, atol=0.02)
+
+
+def test_wrong_input_is_named() -> None:
+    batch = collate(jets([3, 4]))
+    del batch.p4
+    with pytest.raises(DataError, match="p4"):
+        model()(batch)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import pcgnn
+from pcgnn.cli.scores import predict as score_command
 from pcgnn.data import ParticleClouds
 from pcgnn.errors import ConfigError
 from pcgnn.losses import create_loss
@@ -67,17 +68,27 @@ def test_scores_go_back_to_root(tmp_path) -> None:
     path = pcgnn.datasets.bundled("jets-pf")
     with uproot.open(path) as file:
         tree = next(key.split(";")[0] for key, kind in file.classnames().items() if "TTree" in kind)
-    cloud = pcgnn.read_root(path, tree=tree, particles="part_*")[:20]
-    clouds = ParticleClouds.from_awkward(cloud, features="p4")
+    some = pcgnn.read_root(path, tree=tree, particles="part_*")[:20]
+    clouds = ParticleClouds.from_awkward(some, features="p4")
     torch.manual_seed(0)
-    model = create_model("particle-autoencoder", features=4, latent=2, slots=4)
-    scores = pcgnn.predict(pcgnn.training.ReconstructionTask(model), clouds)
+    model = create_model("particle-autoencoder", features=4, latent=2, slots=4, iterations=3)
+    run = tmp_path / "run"
+    result = pcgnn.fit(model, clouds, clouds, epochs=1, directory=run, progress=False)
+    scores = pcgnn.predict(result, clouds)
     out = tmp_path / "friend.root"
     pcgnn.write_scores(out, scores, like=path)
     with uproot.open(out) as file:
         written = file[tree]["score_anomaly"].array(library="np")
     np.testing.assert_array_equal(written[scores.entry], scores.score)
     assert np.isnan(np.delete(written, scores.entry)).all()
+    # all of the file by the command line: the same jets get the same scores
+    whole = tmp_path / "whole.root"
+    words = ["--checkpoint", str(run / "best.ckpt"), "--files", str(path), "--output", str(whole)]
+    assert score_command(words) == 0
+    with uproot.open(whole) as file:
+        found = file[tree]["score_anomaly"].array(library="np")
+    np.testing.assert_allclose(found[scores.entry], scores.score, rtol=1e-4, atol=1e-6)
+    assert np.isfinite(found).all()
 
 
 def test_weighted_mean_of_distances() -> None:

@@ -93,7 +93,12 @@ def test_it_is_kept_in_a_checkpoint(tmp_path) -> None:
     scores = pcgnn.predict(path, data)
     assert np.array_equal(scores.probabilities, pcgnn.predict(calibrated, data).probabilities)
     assert not np.array_equal(scores.probabilities, pcgnn.predict(task, data).probabilities)
-    assert pcgnn.load_checkpoint(path).temperature == calibrated.temperature
+    again = pcgnn.load_checkpoint(path)
+    assert again.temperature == calibrated.temperature
+    # other weights need another temperature
+    options = {"epochs": 1, "directory": tmp_path / "run", "progress": False}
+    result = pcgnn.fit(None, data, data, task=again, **options)
+    assert result.task.temperature is None
 
 
 def test_each_label_gets_its_own_temperature() -> None:

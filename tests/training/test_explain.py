@@ -12,6 +12,7 @@ from training_samples import PerGraph, separable
 from pcgnn.data import ParticleClouds, Standardizer
 from pcgnn.errors import ConfigError
 from pcgnn.models import create_model, list_models
+from pcgnn.nn.edge_gate import gated_edges
 from pcgnn.training import ClassificationTask, explain
 
 pytest.importorskip("captum", reason="needs the extra explain")
@@ -146,6 +147,7 @@ def test_every_model_can_be_explained(name: str) -> None:
     assert np.isfinite(why.particles).all()
     assert np.abs(why.particles).max() > 0
     assert not model.training
+    assert all(parameter.requires_grad for parameter in model.parameters())
 
 
 def test_probability_class_names_and_the_predicted_class() -> None:
@@ -190,3 +192,63 @@ def test_wrong_requests_are_refused() -> None:
         explain(model, clouds, inputs=("p4",))
     with pytest.raises(ConfigError, match="baseline 'empty'"):
         explain(model, clouds, baseline="empty")
+
+
+@pytest.mark.parametrize("sizes", [[12, 15, 9], [3, 1, 9, 20]], ids=str)
+def test_edges_add_up_to_what_all_messages_of_a_block_do(sizes: list[int]) -> None:
+    rng = np.random.default_rng(3)
+    n = sum(sizes)
+    clouds = ParticleClouds(
+        x=rng.normal(size=(n, 5)) * 2 + 1, pos=rng.normal(size=(n, 2)), ptr=np.cumsum([0, *sizes])
+    )
+    model = network("particlenet-lite", blocks=[[4, [16, 16]]])
+    with torch.no_grad():
+        for _ in range(3):
+            model.train()(clouds.batch(np.arange(len(sizes))))
+    model.eval()
+    standardizer = Standardizer.fit(clouds)
+    task = ClassificationTask(model, standardizer=standardizer).double()
+    why = explain(task, clouds, edges=0, steps=200, batch_size=3)
+    assert why.edges is not None
+    assert why.edge_index is not None
+    assert why.edge_index.shape == (2, sum(m * min(4, m - 1) for m in sizes))
+    with gated_edges(model.blocks[0]) as gate, torch.no_grad():
+        full = task(clouds.batch(np.arange(len(sizes))))[:, 1].numpy()
+        gate.strength = torch.zeros(gate.edges.num_edges)
+        none = task(clouds.batch(np.arange(len(sizes))))[:, 1].numpy()
+    graph = np.repeat(np.arange(len(sizes)), sizes)[why.edge_index]
+    assert (graph[0] == graph[1]).all()
+    total = np.bincount(graph[0], why.edges, minlength=len(sizes))
+    assert np.abs(full - none).max() > 1e-3
+    np.testing.assert_allclose(total, full - none, rtol=0.02, atol=1e-4)
+    # edges come from the nearest neighbours of the input order
+    pos = clouds.pos.numpy()
+    for g, m in enumerate(sizes):
+        begin = sum(sizes[:g])
+        for i in range(begin, begin + m):
+            others = [j for j in range(begin, begin + m) if j != i]
+            near = sorted(others, key=lambda j: ((pos[j] - pos[i]) ** 2).sum())[:4]
+            assert set(why.edge_index[0][why.edge_index[1] == i]) == set(near)
+    # one edge alone, by finite differences of its strength
+    slope = explain(task, clouds, edges=0, method="gradient")
+    with gated_edges(model.blocks[0]) as gate, torch.no_grad():
+        task(clouds.batch(np.arange(len(sizes))))
+        size = gate.edges.num_edges
+        found = []
+        for edge in (0, size // 2, size - 1):
+            values = []
+            for h in (1e-4, -1e-4):
+                gate.strength = torch.ones(size, dtype=torch.float64)
+                gate.strength[edge] += h
+                values.append(task(clouds.batch(np.arange(len(sizes))))[:, 1].sum())
+            found.append(float(values[0] - values[1]) / 2e-4)
+    np.testing.assert_allclose(slope.edges[[0, size // 2, size - 1]], found, rtol=1e-3, atol=1e-7)
+
+
+def test_edges_of_models_without_edges_are_refused() -> None:
+    with pytest.raises(ConfigError, match="pfn has 0 EdgeConv blocks"):
+        explain(network("pfn"), jets(3), edges=0)
+    with pytest.raises(ConfigError, match="none of the number 5"):
+        explain(network("particlenet-lite"), jets(3), edges=5)
+    with pytest.raises(ConfigError, match="not explained by 'lime'"):
+        explain(network("particlenet-lite"), jets(3), edges=0, method="lime")

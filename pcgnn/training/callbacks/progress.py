@@ -55,12 +55,7 @@ def epoch_line(
 
 
 def _unit(module: LightningModule) -> str:
-    return (
-        "jets"
-        if getattr(module, "kind", "classification")
-        in ("classification", "multi-label", "regression")
-        else "events"
-    )
+    return "jets" if getattr(module, "of_graphs", True) else "events"
 
 
 class EpochProgress(ProgressBar):
