@@ -4,8 +4,11 @@ from pcgnn.training.base_task import Task
 from pcgnn.training.checkpoint import load_checkpoint
 from pcgnn.training.checkpoint_io import AtomicCheckpointIO
 from pcgnn.training.comparison import compare
+from pcgnn.training.cross_validation import cross_validate
+from pcgnn.training.cross_validation_result import CrossValidation, FoldResult
 from pcgnn.training.datamodule import CloudData, LoadedDataModule
 from pcgnn.training.element_tasks import EdgeClassificationTask, HitClassificationTask
+from pcgnn.training.ensemble import Ensemble, EnsemblePrediction, ensemble, load_ensemble
 from pcgnn.training.event_tasks import CondensationTask, EmbeddingTask
 from pcgnn.training.fitting import FitResult, fit
 from pcgnn.training.hit_data import HitData
@@ -26,11 +29,15 @@ __all__ = [
     "ClassificationTask",
     "CloudData",
     "CondensationTask",
+    "CrossValidation",
     "EdgeClassificationTask",
     "EmbeddingTask",
+    "Ensemble",
+    "EnsemblePrediction",
     "FactorLR",
     "FileData",
     "FitResult",
+    "FoldResult",
     "HitClassificationTask",
     "HitData",
     "LoadedDataModule",
@@ -41,13 +48,16 @@ __all__ = [
     "compare",
     "create_optimizer",
     "create_schedule",
+    "cross_validate",
     "default_recipe",
+    "ensemble",
     "fit",
     "fit_trees",
     "list_optimizers",
     "list_recipes",
     "list_schedules",
     "load_checkpoint",
+    "load_ensemble",
     "load_trees",
     "parse_recipes",
     "predict",

@@ -17,6 +17,7 @@ from pcgnn.tracking.graphs import HitGraphs
 from pcgnn.tracking.scores import GraphScores
 from pcgnn.training.base_task import Task
 from pcgnn.training.checkpoint import load_checkpoint
+from pcgnn.training.ensemble import Ensemble, EnsemblePrediction, is_ensemble, load_ensemble
 from pcgnn.training.fitting import FitResult, resolve_device
 from pcgnn.training.multi_label_task import MultiLabelTask
 from pcgnn.training.prediction_parts import check_inputs, join_prediction, make_prediction
@@ -28,6 +29,14 @@ __all__ = ["load_source", "predict"]
 _OF_GRAPHS = (ClassificationTask.kind, MultiLabelTask.kind)
 
 
+@overload
+def predict(
+    source: Ensemble,
+    data: Any,
+    *,
+    batch_size: int = 512,
+    device: str | torch.device = "auto",
+) -> EnsemblePrediction: ...
 @overload
 def predict(
     source: FitResult | Task | BoostedTrees | str | os.PathLike[str],
@@ -45,7 +54,7 @@ def predict(
     device: str | torch.device = "auto",
 ) -> Prediction: ...
 def predict(
-    source: FitResult | Task | BoostedTrees | str | os.PathLike[str],
+    source: FitResult | Task | BoostedTrees | Ensemble | str | os.PathLike[str],
     data: Any,
     *,
     batch_size: int = 512,
@@ -59,7 +68,8 @@ def predict(
     comes. The batch size changes nothing but speed and memory.
 
     Args:
-        source: result of :func:`pcgnn.fit` (its best epoch), a checkpoint file, or a task.
+        source: result of :func:`pcgnn.fit` (its best epoch), a checkpoint file, a task, or an
+            ensemble or its folder.
         data: clouds, hit graphs, a CloudLoader, a CloudStream, or any iterable of PyG batches.
         batch_size: graphs per batch, where the data are clouds.
         device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda``.
@@ -79,6 +89,10 @@ def predict(
     """
     if batch_size < 1:
         raise ConfigError(f"batch_size = {batch_size} must be at least 1")
+    if is_ensemble(source):
+        source = load_ensemble(source)
+    if isinstance(source, Ensemble):
+        return source.predict(data, batch_size=batch_size, device=device)
     if isinstance(source, (str, os.PathLike)) and os.fspath(source).endswith(".json"):
         source = load_trees(source)
     if isinstance(source, BoostedTrees):
