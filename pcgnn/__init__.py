@@ -69,6 +69,7 @@ if TYPE_CHECKING:
         load_checkpoint,
         load_trees,
         predict,
+        scan,
         symmetry_audit,
     )
 
@@ -117,6 +118,7 @@ _HOME = {
     "read_npz": "io",
     "read_root": "io",
     "read_toptag_hdf5": "io",
+    "scan": "training",
     "symmetry_audit": "training",
     "tune_allocator": "ops",
     "write_hits": "io",
@@ -163,6 +165,7 @@ __all__ = [
     "read_npz",
     "read_root",
     "read_toptag_hdf5",
+    "scan",
     "simulation",
     "symmetry_audit",
     "tracking",

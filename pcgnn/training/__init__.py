@@ -8,7 +8,7 @@ from pcgnn.training.cross_validation import cross_validate
 from pcgnn.training.cross_validation_result import CrossValidation, FoldResult
 from pcgnn.training.datamodule import CloudData, LoadedDataModule
 from pcgnn.training.element_tasks import EdgeClassificationTask, HitClassificationTask
-from pcgnn.training.ensemble import Ensemble, EnsemblePrediction, ensemble, load_ensemble
+from pcgnn.training.ensembles import Ensemble, EnsemblePrediction, ensemble, load_ensemble
 from pcgnn.training.event_tasks import CondensationTask, EmbeddingTask
 from pcgnn.training.fitting import FitResult, fit
 from pcgnn.training.hit_data import HitData
@@ -18,6 +18,9 @@ from pcgnn.training.predicting import predict
 from pcgnn.training.recipes import Recipe, default_recipe, list_recipes, parse_recipes
 from pcgnn.training.root_data import FileData
 from pcgnn.training.run import RunOptions
+from pcgnn.training.scan_result import Scan, ScanTrial
+from pcgnn.training.scan_space import parse_space
+from pcgnn.training.scanning import load_scan, scan
 from pcgnn.training.scheduling import FactorLR, create_schedule, list_schedules
 from pcgnn.training.symmetry import symmetry_audit
 from pcgnn.training.task import ClassificationTask
@@ -44,6 +47,8 @@ __all__ = [
     "MultiLabelTask",
     "Recipe",
     "RunOptions",
+    "Scan",
+    "ScanTrial",
     "Task",
     "compare",
     "create_optimizer",
@@ -58,8 +63,11 @@ __all__ = [
     "list_schedules",
     "load_checkpoint",
     "load_ensemble",
+    "load_scan",
     "load_trees",
     "parse_recipes",
+    "parse_space",
     "predict",
+    "scan",
     "symmetry_audit",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import functools
 import hashlib
 import json
 import os
@@ -27,6 +26,7 @@ from pcgnn.training.fold_splits import Fold, make_folds
 from pcgnn.training.held_out import held_out_outputs
 from pcgnn.training.plain import to_plain
 from pcgnn.training.plan import Plan, derived_seed, plan_of
+from pcgnn.training.shared_data import opened, share
 from pcgnn.training.study_folder import (
     finite_or_none,
     locked,
@@ -149,7 +149,7 @@ def cross_validate(
 @dataclass(frozen=True)
 class _Job:
     plan: Plan
-    data: ParticleClouds | Path
+    data: ParticleClouds | Path | None
     fold: Fold
     folder: Path
     seed: int
@@ -171,11 +171,8 @@ def _train_all(
     for rest in folder.glob(".data-*"):  # of a killed process
         shutil.rmtree(rest, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=".data-", dir=folder) as temporary:
-        data: ParticleClouds | Path = clouds
         jobs = min(jobs, max(len(left), 1))
-        if jobs > 1:  # one file that all processes map, instead of a copy for each
-            data = Path(temporary) / "clouds.zip"
-            clouds.save(data)
+        data = share(clouds, Path(temporary) / "clouds") if jobs > 1 else clouds
         queue = iter(
             _Job(
                 plan,
@@ -202,7 +199,7 @@ def _train_all(
 
 def train_fold(job: _Job, ask: Callable[[Any], Any]) -> dict[str, float]:
     """Trains one fold and writes its scores and numbers."""
-    clouds = job.data if isinstance(job.data, ParticleClouds) else _opened(job.data)
+    clouds: ParticleClouds = opened(job.data)
     fold = job.fold
     with locked(job.folder, wait=30.0):
         result = job.plan.train(
@@ -238,11 +235,6 @@ def train_fold(job: _Job, ask: Callable[[Any], Any]) -> dict[str, float]:
         }
         write_json(job.folder / RESULT, content)
     return numbers
-
-
-@functools.lru_cache(maxsize=1)
-def _opened(path: Path) -> ParticleClouds:
-    return ParticleClouds.open(path)
 
 
 def _folder_of(folder: Path, fold: Fold) -> Path:

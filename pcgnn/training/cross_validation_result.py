@@ -23,7 +23,7 @@ from pcgnn.training.study_folder import finite_or_none
 from pcgnn.training.task import ClassificationTask
 
 if TYPE_CHECKING:
-    from pcgnn.training.ensemble import Ensemble
+    from pcgnn.training.ensembles import Ensemble
 
 __all__ = ["CrossValidation", "FoldResult"]
 
@@ -125,7 +125,7 @@ class CrossValidation:
     @property
     def ensemble(self) -> Ensemble:
         """The networks of all folds together, for graphs that are in none of them."""
-        from pcgnn.training.ensemble import ensemble
+        from pcgnn.training.ensembles import ensemble
 
         return ensemble([fold.checkpoint for fold in self.folds])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import inspect
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from torch import nn
 
 from pcgnn.errors import ConfigError
 from pcgnn.training.base_task import Task
-from pcgnn.training.callbacks.seeding import kept_random_state, seed_epoch
+from pcgnn.training.callbacks.seeding import kept_random_state
 from pcgnn.training.datamodule import describe_inputs, first_attribute
 from pcgnn.training.fitting import FitResult, fit
 from pcgnn.training.plain import to_plain
@@ -95,7 +96,10 @@ class Plan:
     def make(self, train: Any, seed: int) -> Any:
         """A network or task with initial weights that depend on the seed alone."""
         with kept_random_state():
-            seed_epoch(seed, 0)
+            # as the command line does, so that a plan and its configuration start alike
+            torch.manual_seed(seed)
+            np.random.seed(seed)  # noqa: NPY002 - the code of others may draw from it
+            random.seed(seed)
             if isinstance(self.model, nn.Module):
                 return copy.deepcopy(self.model)
             if isinstance(self.model, str):

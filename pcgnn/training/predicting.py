@@ -17,7 +17,7 @@ from pcgnn.tracking.graphs import HitGraphs
 from pcgnn.tracking.scores import GraphScores
 from pcgnn.training.base_task import Task
 from pcgnn.training.checkpoint import load_checkpoint
-from pcgnn.training.ensemble import Ensemble, EnsemblePrediction, is_ensemble, load_ensemble
+from pcgnn.training.ensembles import Ensemble, EnsemblePrediction, is_ensemble, load_ensemble
 from pcgnn.training.fitting import FitResult, resolve_device
 from pcgnn.training.multi_label_task import MultiLabelTask
 from pcgnn.training.prediction_parts import check_inputs, join_prediction, make_prediction
