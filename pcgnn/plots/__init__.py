@@ -18,7 +18,9 @@ from pcgnn.plots.hit_graph import hit_graph
 from pcgnn.plots.jet_images import jet_image
 from pcgnn.plots.jets import jet_display
 from pcgnn.plots.ledger import ledger
+from pcgnn.plots.lr_range import lr_range
 from pcgnn.plots.roc import roc
+from pcgnn.plots.scan import scan_history, scan_importance, scan_slices
 from pcgnn.plots.scores import scores
 from pcgnn.plots.style import save, style
 from pcgnn.plots.symmetry import symmetry
@@ -42,9 +44,13 @@ __all__ = [
     "jet_display",
     "jet_image",
     "ledger",
+    "lr_range",
     "rejection_vs_pt",
     "roc",
     "save",
+    "scan_history",
+    "scan_importance",
+    "scan_slices",
     "scores",
     "style",
     "symmetry",

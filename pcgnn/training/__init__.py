@@ -12,6 +12,7 @@ from pcgnn.training.ensembles import Ensemble, EnsemblePrediction, ensemble, loa
 from pcgnn.training.event_tasks import CondensationTask, EmbeddingTask
 from pcgnn.training.fitting import FitResult, fit
 from pcgnn.training.hit_data import HitData
+from pcgnn.training.lr_range import LRRange, lr_range_test
 from pcgnn.training.multi_label_task import MultiLabelTask
 from pcgnn.training.optimizers import create_optimizer, list_optimizers
 from pcgnn.training.predicting import predict
@@ -43,6 +44,7 @@ __all__ = [
     "FoldResult",
     "HitClassificationTask",
     "HitData",
+    "LRRange",
     "LoadedDataModule",
     "MultiLabelTask",
     "Recipe",
@@ -65,6 +67,7 @@ __all__ = [
     "load_ensemble",
     "load_scan",
     "load_trees",
+    "lr_range_test",
     "parse_recipes",
     "parse_space",
     "predict",

@@ -13,7 +13,7 @@ import numpy as np
 
 from pcgnn.errors import ConfigError
 
-__all__ = ["Parameter", "Space", "parse_space"]
+__all__ = ["Parameter", "Space", "nested", "numbers_of_text", "parse_space"]
 
 _KINDS = ("choice", "int", "float", "log")
 _SECTIONS = ("model", "fit")
@@ -264,13 +264,28 @@ def _parameter(name: str, content: Mapping[str, Any]) -> Parameter:
     return Parameter(name, kind, (whole(low), whole(high)), None if step is None else whole(step))
 
 
+def numbers_of_text(value: Any) -> Any:
+    """Numbers for texts like 1e-4, which YAML does not take for numbers; nested ones too.
+
+    Example:
+        >>> numbers_of_text({"lr": "1e-4", "name": "pfn"})
+        {'lr': 0.0001, 'name': 'pfn'}
+    """
+    if isinstance(value, str) and _EXPONENT.fullmatch(value):
+        return float(value)
+    if isinstance(value, Mapping):
+        return {key: numbers_of_text(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [numbers_of_text(item) for item in value]
+    return value
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _plain(name: str, value: Any) -> Any:
-    if isinstance(value, str) and _EXPONENT.fullmatch(value):
-        return float(value)  # YAML reads 1e-4 as a text, 1.0e-4 as a number
+    value = numbers_of_text(value)
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):

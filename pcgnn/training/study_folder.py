@@ -44,7 +44,7 @@ def open_study(
             raise ConfigError(
                 "the directory holds a study already",
                 file=folder,
-                remedy="go on with it by resume=True, or choose another directory",
+                remedy="go on with it by resume=True (--resume), or choose another directory",
             )
         old = read_json(path)
         if lines := differences(old, json.loads(json.dumps(new))):
