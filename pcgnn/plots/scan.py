@@ -61,7 +61,7 @@ def scan_history(found: Any, *, ax: Axes | None = None, title: str | None = None
 def scan_importance(
     found: Any,
     *,
-    method: str = "ped-anova",
+    method: str | None = None,
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Figure:
@@ -87,7 +87,7 @@ def scan_importance(
         ax.bar_label(bars, [f"{shares[name]:.2f}" for name in names], padding=4, fontsize=11)
         ax.set_xlim(0, 1.1)
         ax.tick_params(axis="y", which="both", left=False, right=False)
-        ax.set_xlabel(f"Importance ({method})")
+        ax.set_xlabel("Importance" if method is None else f"Importance ({method})")
         set_title(ax, title)
     return figure
 

@@ -49,12 +49,18 @@ class LRRange:
 
     @property
     def steepest(self) -> float:
-        """Rate at which the smoothed loss falls fastest, per decade of the rate."""
+        """Rate at which the smoothed loss falls fastest against the logarithm of the rate.
+
+        The slope is that of a straight line through a tenth of the updates on either side, and
+        the first updates, over which little is smoothed, are not looked at.
+        """
         last = int(np.argmin(self.smoothed)) + 1
-        if last < 3:
-            return float(self.lr[0])
-        slope = np.gradient(self.smoothed[:last], np.log(self.lr[:last]))
-        return float(self.lr[int(np.argmin(slope))])
+        half = max(len(self.lr) // 10, 2)
+        if last <= 2 * half:
+            return float(self.lr[last // 2])
+        offsets = np.arange(-half, half + 1)
+        windows = np.lib.stride_tricks.sliding_window_view(self.smoothed[:last], 2 * half + 1)
+        return float(self.lr[half + int(np.argmin(windows @ offsets))])
 
     @property
     def suggestion(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -122,19 +123,25 @@ class Scan:
 
         return sorted(self.trials, key=place)
 
-    def importance(self, method: str = "ped-anova") -> dict[str, float]:
+    def importance(self, method: str | None = None) -> dict[str, float]:
         """Share of each parameter in what the values differ by, the largest first.
+
+        Complete trials alone count, and it takes some tens of them to tell importance from chance.
 
         Args:
             method: ``ped-anova`` (`arXiv:2304.10255 <https://arxiv.org/abs/2304.10255>`__: how far
-                the best tenth of the trials lies from all of them, per parameter), ``fanova``
+                the best trials, a tenth of them or the square root of their number, lie from all
+                of them, per parameter), ``fanova``
                 (Hutter et al., ICML 2014: parts of the variance of a random forest) or ``mdi``
-                (mean decrease of impurity in such a forest); the last two need scikit-learn.
+                (mean decrease of impurity in such a forest). The last two need scikit-learn and do
+                with fewer trials; None takes ``fanova`` where it is installed.
 
         Raises:
             ConfigError: another method, or fewer than four complete trials.
             BackendError: scikit-learn is not installed.
         """
+        if method is None:
+            method = "fanova" if importlib.util.find_spec("sklearn") else "ped-anova"
         if method not in _EVALUATORS:
             raise ConfigError(f"method = {method!r}", remedy=f"use one of {', '.join(_EVALUATORS)}")
         complete = sum(trial.state == "complete" for trial in self.trials)
@@ -147,7 +154,9 @@ class Scan:
             import optuna.importance as parts
 
             evaluators: dict[str, Any] = {
-                "ped-anova": parts.PedAnovaImportanceEvaluator,
+                "ped-anova": lambda: parts.PedAnovaImportanceEvaluator(
+                    target_quantile=max(0.1, complete**-0.5)
+                ),
                 "fanova": lambda: parts.FanovaImportanceEvaluator(seed=0),
                 "mdi": lambda: parts.MeanDecreaseImpurityImportanceEvaluator(seed=0),
             }
