@@ -132,7 +132,7 @@ def cross_validate(
     )
     record = {
         "study": "cross-validation",
-        "plan": plan.record(),
+        "plan": plan.record(plan.make(clouds, seed)),
         "data": {"graphs": len(clouds), "hash": clouds.data_hash()},
         "folds": len(found),
         "split": _split_hash(found),

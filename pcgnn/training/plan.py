@@ -163,8 +163,13 @@ class Plan:
             **options,
         )
 
-    def record(self) -> dict[str, Any]:
-        """Plain values by which another plan would be noticed; of a function only its name."""
+    def record(self, made: nn.Module | None = None) -> dict[str, Any]:
+        """Plain values by which another plan would be noticed.
+
+        Args:
+            made: what :meth:`make` gives: of a function nothing but its name and the layers of
+                this network can be compared.
+        """
         found: dict[str, Any] = {
             "model": self.name,
             "arguments": to_plain(dict(self.arguments)),
@@ -174,7 +179,9 @@ class Plan:
         }
         if isinstance(self.model, nn.Module):
             found["network"] = f"{type(self.model).__module__}.{type(self.model).__qualname__}"
-            found["weights"] = _weights_hash(self.model)
+            found["weights"] = _hash(self.model, values=True)
+        elif made is not None and not isinstance(self.model, str):
+            found["layers"] = _hash(made, values=False)
         return found
 
 
@@ -223,11 +230,12 @@ def _over(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _weights_hash(network: nn.Module) -> str:
+def _hash(network: nn.Module, *, values: bool) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):
         if isinstance(value, torch.Tensor):
             array = value.detach().cpu().contiguous()
             digest.update(f"{name} {array.dtype} {tuple(array.shape)}".encode())
-            digest.update(array.flatten().view(torch.uint8).numpy().tobytes())
+            if values:
+                digest.update(array.flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]

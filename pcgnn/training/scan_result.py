@@ -34,7 +34,7 @@ class ScanTrial:
         state: ``complete``, ``pruned``, ``failed`` or ``running`` (left by a killed process).
         value: the monitored number at the best epoch; of a pruned trial the last one reported.
         reports: epoch -> monitored number.
-        best_epoch: the epoch kept, from 0.
+        best_epoch: the epoch kept, from 0; None where the trial is not complete.
         seconds: time of the training (of its last part, if it was resumed).
         error: why it failed.
         directory: its run directory.

@@ -110,9 +110,12 @@ def scan(
     fixed = {"epochs": 1} if "fit.epochs" in space.names else {}
     plan = plan_of(model, {**fixed, **fit_arguments})
     monitor = str(plan.fit.get("monitor", "val_loss"))
+    # made before anything is written, so that a wrong name is found here
+    first = nested(space.draw(seed, 0))
+    made = plan.varied(first["model"], first["fit"]).make(train, seed)
     record = {
         "study": "scan",
-        "plan": plan.record(),
+        "plan": plan.record(made),
         "parameters": space.record(),
         "sampler": sampler,
         "pruner": {"name": pruner, **dict(pruner_arguments or {})},
@@ -122,9 +125,6 @@ def scan(
     }
     path = Path(directory) if directory is not None else _new_directory(plan.name)
     with quiet_optuna():
-        # a wrong name is found before anything is written
-        first = nested(space.draw(seed, 0))
-        plan.varied(first["model"], first["fit"]).make(train, seed)
         resolve_device(device)
         with locked(path):
             folder = open_study(path, record, resume=resume)
@@ -260,10 +260,10 @@ def train_trial(job: _Job, ask: Callable[[Any], Any]) -> dict[str, Any]:
     except (PcgnnError, torch.OutOfMemoryError) as error:
         return {"state": "failed", "error": " ".join(str(error).split())}
     seconds = round(time.perf_counter() - start, 3)
-    notes = {"seconds": seconds, "best_epoch": result.best_epoch}
     if reporter.pruned:
-        return {"state": "pruned", **notes}
+        return {"state": "pruned", "seconds": seconds}
     value = float(result.history[monitor][result.best_epoch])
+    notes = {"seconds": seconds, "best_epoch": result.best_epoch}
     return {"state": "complete", "value": value, **notes}
 
 

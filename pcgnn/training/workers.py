@@ -111,7 +111,8 @@ class _Pool:
                 process.join(10)
                 raise PcgnnError(
                     f"a process ended in the middle of its job (exit code {process.exitcode})",
-                    remedy="is there enough memory for so many jobs? go on with resume=True",
+                    remedy="is there enough memory for so many jobs? does the script call behind "
+                    "if __name__ == '__main__'? then go on with resume=True",
                 ) from error
             if kind == "ask":
                 pipe.send(answer(job, content))
@@ -142,16 +143,27 @@ def _serve(pipe: Connection, work: Callable[[Any, Ask], Any]) -> None:
 
     while True:
         try:
-            job = pickle.loads(pipe.recv_bytes())
+            content = pipe.recv_bytes()
         except (EOFError, OSError):
             return
         try:
-            pipe.send(("done", work(job, ask)))
+            pipe.send(("done", work(_received(content), ask)))
         except Exception as error:  # whatever it is, it is told where somebody looks
             text = error.problem if isinstance(error, PcgnnError) else str(error)
             details = "" if isinstance(error, PcgnnError) else traceback.format_exc()
             remedy = getattr(error, "remedy", None)
             pipe.send(("error", (type(error).__name__, text, remedy, details)))
+
+
+def _received(content: bytes) -> Any:
+    try:
+        return pickle.loads(content)
+    except (AttributeError, ImportError) as error:
+        raise ConfigError(
+            f"the job cannot be read in another process: {error}",
+            remedy="use jobs=1, or put the function or class into a module: those of a notebook "
+            "are not there",
+        ) from error
 
 
 def _end_with_parent() -> None:

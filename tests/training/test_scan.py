@@ -286,6 +286,53 @@ def test_killed_scan_goes_on_as_if_nothing_had_happened(
     assert content(resumed) == content(whole)
 
 
+@pytest.mark.parametrize("where", ["finish", "report"])
+def test_interrupted_where_a_trial_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """After the training, before it is noted; after the report that prunes, before it acts."""
+    from pcgnn.training.scan_study import ScanStudy
+
+    rates = [0.1, 0.08, 0.12, 0.09, 1e-7, 0.11]
+    options = {
+        "space": {"fit": {"lr": {"choice": rates}}}, "sampler": "grid", "trials": None, "epochs": 3,
+        "pruner": "median", "schedule": "constant",
+    }  # fmt: skip
+    whole = run(tmp_path / "whole", **options)
+    assert [trial.state for trial in whole.trials].count("pruned") >= 1
+    original = getattr(ScanStudy, where)
+
+    def interrupted(self: ScanStudy, number: int, *args: object) -> object:
+        if where == "report":
+            answer = original(self, number, *args)
+            if answer:
+                raise KeyboardInterrupt
+            return answer
+        if number == 2:
+            raise KeyboardInterrupt
+        return original(self, number, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ScanStudy, where, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "broken", **options)
+    assert content(run(tmp_path / "broken", resume=True, **options)) == content(whole)
+
+
+def test_a_function_that_makes_other_layers_is_another_scan(tmp_path: Path) -> None:
+    options = {"space": {"fit": {"lr": [0.1, 0.2]}}, "trials": 1, "epochs": 1}
+    run(tmp_path / "a", **options)
+
+    def make_wide() -> Mean:
+        return Mean(hidden=5)
+
+    with pytest.raises(ConfigError, match="layers"):
+        pcgnn.scan(
+            make_wide, TRAIN, VAL, options["space"], directory=tmp_path / "a", resume=True,
+            trials=1, sampler="random", pruner=None, seed=5, **{**SHORT, "epochs": 1},
+        )  # fmt: skip
+
+
 def test_a_trial_that_always_ends_its_process_is_given_up(tmp_path: Path) -> None:
     from pcgnn.training.scan_space import parse_space
     from pcgnn.training.scan_study import ScanStudy, quiet_optuna
