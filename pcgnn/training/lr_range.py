@@ -64,12 +64,11 @@ class LRRange:
 
     @property
     def suggestion(self) -> float:
-        """A tenth of :attr:`lowest`, for ``lr=``, the largest rate of a schedule.
+        """A third of :attr:`lowest`, for ``lr=``, the largest rate of a schedule.
 
-        The loss lags behind the rate, so that the minimum lies above what is stable in the long
-        run.
+        The loss lags behind the rate, so that the minimum lies above what is good in the long run.
         """
-        return self.lowest / 10
+        return self.lowest / 3
 
     @property
     def diverged(self) -> bool:

@@ -109,6 +109,10 @@ class Plan:
             raise ConfigError(
                 f"the function {self.name!r} gives a {type(made).__name__}, no network or task"
             )
+        if isinstance(made, Task) and (own := sorted(set(OF_TASK) & set(self.fit))):
+            raise ConfigError(
+                f"{own[0]!r} belongs to the task, which is given", remedy="set it in the task"
+            )
         return made
 
     def _named_task(self, name: str, train: Any) -> Task:
@@ -144,10 +148,6 @@ class Plan:
         made = self.make(train, seed)
         options = dict(self.fit)
         if isinstance(made, Task):
-            if not isinstance(self.model, str) and (own := sorted(set(OF_TASK) & set(options))):
-                raise ConfigError(
-                    f"{own[0]!r} belongs to the task, which is given", remedy="set it in the task"
-                )
             options = {key: value for key, value in options.items() if key not in OF_TASK}
         return fit(
             None if isinstance(made, Task) else made,

@@ -235,7 +235,10 @@ def _run_trials(
             if progress:
                 value = outcome.get("value")
                 text = outcome.get("error") or ("" if value is None else f"{value:.5f}")
-                point = ", ".join(f"{k}={v}" for k, v in study.point(job.number).items())
+                point = ", ".join(
+                    f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+                    for name, value in study.point(job.number).items()
+                )
                 print(f"trial {job.number + 1} of {wanted}: {outcome['state']} {text}  ({point})")
 
         run_jobs(train_trial, next_job, finished, processes=jobs, asked=asked)

@@ -30,7 +30,7 @@ def test_rates_rise_by_a_constant_factor_and_losses_are_smoothed_as_the_formula_
         assert found.smoothed[i] == pytest.approx((weights * found.loss[: i + 1]).sum() / (
             1 - 0.8 ** (i + 1)
         ))  # fmt: skip
-    assert found.suggestion == found.lowest / 10
+    assert found.suggestion == found.lowest / 3
     assert found.steepest <= found.lowest
 
 
