@@ -8,14 +8,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
-from pcgnn.errors import ConfigError, PcgnnError
+from pcgnn.errors import CheckpointError, ConfigError, PcgnnError, WriteError
 from pcgnn.io.atomic import atomic_path
 from pcgnn.training.callbacks.early_stopping import better
 from pcgnn.training.callbacks.reporting import EpochReport
@@ -140,10 +140,9 @@ def scan(
             )
             wanted = study.size or TRIALS if trials is None else trials
             wanted = min(wanted, study.size or wanted)
-            keeper = _Keeper(folder, plan, space, monitor, train, seed, base_config)
-            _run_trials(
-                study, keeper, plan, train, val, folder, wanted, seed, jobs, device, progress
-            )
+            job = _Job(-1, plan, train, val, folder, seed, device)
+            keeper = _Keeper(job, monitor, base_config)
+            _run_trials(study, keeper, job, wanted, jobs, progress)
     found = load_scan(path)
     ended = [trial for trial in found.trials if trial.state in ("complete", "pruned")]
     if found.trials and not ended:
@@ -194,25 +193,20 @@ class _Job:
 
 
 def _run_trials(
-    study: ScanStudy,
-    keeper: _Keeper,
-    plan: Plan,
-    train: Any,
-    val: Any,
-    folder: Path,
-    wanted: int,
-    seed: int,
-    jobs: int,
-    device: str,
-    progress: bool,
+    study: ScanStudy, keeper: _Keeper, job: _Job, wanted: int, jobs: int, progress: bool
 ) -> None:
-    for rest in folder.glob(".data-*"):  # of a killed process
+    """Runs what is left; ``job`` is what all trials have in common, its folder that of the scan."""
+    for rest in job.folder.glob(".data-*"):  # of a killed process
         shutil.rmtree(rest, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=".data-", dir=folder) as temporary:
-        parts: tuple[Any, Any] = (train, val)
+    with tempfile.TemporaryDirectory(prefix=".data-", dir=job.folder) as temporary:
+        common = job
         if jobs > 1:
-            parts = (share(train, Path(temporary) / "t"), share(val, Path(temporary) / "v"))
+            place = Path(temporary)
+            common = replace(
+                job, train=share(job.train, place / "train"), val=share(job.val, place / "val")
+            )
         waiting = study.unfinished()
+        keeper.write(study)
 
         def next_job() -> _Job | None:
             if waiting:
@@ -223,8 +217,8 @@ def _run_trials(
                 return None
             study.start(number)
             varied = nested(study.point(number))
-            made = plan.varied(varied["model"], varied["fit"])
-            return _Job(number, made, *parts, _folder_of(folder, number), seed, device)
+            made = job.plan.varied(varied["model"], varied["fit"])
+            return replace(common, number=number, plan=made, folder=_folder_of(job.folder, number))
 
         def asked(job: _Job, question: tuple[int, float]) -> bool:
             return study.report(job.number, *question)
@@ -250,8 +244,8 @@ def train_trial(job: _Job, ask: Callable[[Any], Any]) -> dict[str, Any]:
     start = time.perf_counter()
     monitor = str(job.plan.fit.get("monitor", "val_loss"))
     reporter = EpochReport(monitor, lambda epoch, value: bool(ask((epoch, value))))
-    try:
-        with locked(job.folder, wait=30.0):
+    with locked(job.folder, wait=30.0):
+        try:
             result = job.plan.train(
                 opened(job.train),
                 opened(job.val),
@@ -260,8 +254,10 @@ def train_trial(job: _Job, ask: Callable[[Any], Any]) -> dict[str, Any]:
                 device=job.device,
                 callbacks=[reporter],
             )
-    except (PcgnnError, torch.OutOfMemoryError) as error:
-        return {"state": "failed", "error": " ".join(str(error).split())}
+        except (CheckpointError, WriteError):
+            raise  # a full disk says nothing about the trial
+        except (PcgnnError, torch.OutOfMemoryError) as error:
+            return {"state": "failed", "error": " ".join(str(error).split())}
     seconds = round(time.perf_counter() - start, 3)
     if reporter.pruned:
         return {"state": "pruned", "seconds": seconds}
@@ -273,18 +269,8 @@ def train_trial(job: _Job, ask: Callable[[Any], Any]) -> dict[str, Any]:
 class _Keeper:
     """Writes the configuration of the best trial so far."""
 
-    def __init__(
-        self,
-        folder: Path,
-        plan: Plan,
-        space: Space,
-        monitor: str,
-        train: Any,
-        seed: int,
-        base_config: Mapping[str, Any] | None,
-    ) -> None:
-        self.folder, self.plan, self.space, self.monitor = folder, plan, space, monitor
-        self.train, self.seed, self.base = train, seed, dict(base_config or {})
+    def __init__(self, job: _Job, monitor: str, base_config: Mapping[str, Any] | None) -> None:
+        self.job, self.monitor, self.base = job, monitor, dict(base_config or {})
         self.best: float | None = None
 
     def look(self, number: int, point: Mapping[str, Any], outcome: Mapping[str, Any]) -> None:
@@ -307,13 +293,13 @@ class _Keeper:
 
     def _write(self, number: int, point: Mapping[str, Any]) -> None:
         varied = nested(point)
-        plan = self.plan.varied(varied["model"], varied["fit"])
-        config = plan_config(plan, self.train, self.seed)
+        plan = self.job.plan.varied(varied["model"], varied["fit"])
+        config = plan_config(plan, self.job.train, self.job.seed)
         if config is None:
             return
         text = yaml.safe_dump(_laid_over(self.base, config), sort_keys=False)
         note = f"# the best recipe of the scan, trial {number}, {self.monitor} {self.best:.6g}\n"
-        with atomic_path(self.folder / "best.yaml", overwrite=True) as temporary:
+        with atomic_path(self.job.folder / "best.yaml", overwrite=True) as temporary:
             temporary.write_text(note + text, encoding="utf-8")
 
 
