@@ -18,7 +18,7 @@ from pcgnn.metrics import tagging_report
 from pcgnn.metrics.report import TaggingReport
 from pcgnn.metrics.text import table
 from pcgnn.training.multi_label_task import MultiLabelTask
-from pcgnn.training.prediction_parts import make_prediction
+from pcgnn.training.prediction_parts import join_prediction
 from pcgnn.training.study_folder import finite_or_none
 from pcgnn.training.task import ClassificationTask
 
@@ -118,9 +118,20 @@ class CrossValidation:
                 remedy="take them from .scores",
             )
         there = np.flatnonzero(self.counts)
-        clouds = self.clouds if len(there) == len(self.clouds) else self.clouds[there]
-        multi_label = self.kind == MultiLabelTask.kind
-        return make_prediction(self.scores[there], clouds, self.classes, multi_label)
+        columns = self.clouds.columns
+        file, entry = (
+            np.asarray(columns[name])[there] if name in columns else None
+            for name in ("file", "entry")
+        )
+        # without a column an entry is the number of the graph in the clouds
+        return join_prediction(
+            self.scores[there],
+            file,
+            there if entry is None else entry,
+            dict(self.clouds.provenance or {}),
+            self.classes,
+            self.kind == MultiLabelTask.kind,
+        )
 
     @property
     def ensemble(self) -> Ensemble:

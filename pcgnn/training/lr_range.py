@@ -174,6 +174,9 @@ def lr_range_test(
         kept = {name: value.detach().clone() for name, value in task.state_dict().items()}
         try:
             fit_standardizer(task, train)
+            look_at_targets: Any = getattr(task, "fit_targets", None)  # of regressions
+            if callable(look_at_targets):
+                look_at_targets(train)
             task.to(where).train()
             rates = start * (end / start) ** (np.arange(updates) / (updates - 1))
             found = _run(task, train, rates, batch_size, seed, smoothing, stop, gradient_clip)

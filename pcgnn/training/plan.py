@@ -126,9 +126,11 @@ class Plan:
             task = kind(name=name, arguments=dict(self.arguments), **given)
             describe_inputs(task, train)
             return task
-        x = first_attribute("x", train)
+        x, y = first_attribute("x", train), first_attribute("y", train)
         arguments = dict(self.arguments)
-        if model_class(name).task == "classification":
+        if y is not None and y.is_floating_point():
+            arguments.setdefault("classes", 1 if y.dim() == 1 else int(y.shape[1]))
+        elif model_class(name).task == "classification":
             arguments.setdefault("classes", max(len(classes or ()), 2))
         width = 0 if x is None else int(x.shape[1])
         return kind(create_model(name, features=width, **arguments), **given)
