@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -168,12 +168,12 @@ def score_files(
             remedy="score all entries with --no-cut, or look at the cut of the training",
         )
     first = parts[0]
-    return replace(
-        first,
-        probabilities=np.concatenate([part.probabilities for part in parts]),
-        file=np.concatenate([part.file for part in parts]),
-        entry=np.concatenate([part.entry for part in parts]),
-    )
+    rows: dict[str, Any] = {
+        field.name: np.concatenate([getattr(part, field.name) for part in parts])
+        for field in fields(first)
+        if isinstance(getattr(first, field.name), np.ndarray)
+    }
+    return replace(first, **rows)
 
 
 def reading_of(task: Task | BoostedTrees | Ensemble, use_cut: bool = True) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def scan_history(found: Any, *, ax: Axes | None = None, title: str | None = None
         raise ConfigError("no trial is complete")
     numbers = np.array([trial.number for trial in complete])
     values = np.array([trial.value for trial in complete])
-    best = np.minimum if found.monitor.endswith("loss") else np.maximum
+    best = np.minimum if found.smaller_is_better else np.maximum
     with style():
         figure, ax = axes_or_new(ax)
         if pruned:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import json
 import os
 import shutil
 import tempfile
@@ -24,8 +23,7 @@ from pcgnn.training.cross_validation_result import CrossValidation, FoldResult
 from pcgnn.training.fitting import resolve_device
 from pcgnn.training.fold_splits import Fold, make_folds
 from pcgnn.training.held_out import held_out_outputs
-from pcgnn.training.plain import to_plain
-from pcgnn.training.plan import Plan, derived_seed, plan_of
+from pcgnn.training.plan import Plan, check_seed, derived_seed, plan_of
 from pcgnn.training.shared_data import opened, share
 from pcgnn.training.study_folder import (
     finite_or_none,
@@ -119,6 +117,7 @@ def cross_validate(
         raise ConfigError(
             "the graphs have no target", remedy="ParticleClouds.from_awkward(target=...)"
         )
+    check_seed(seed)
     plan = plan_of(model, fit_arguments)
     found = make_folds(
         clouds,
@@ -310,8 +309,3 @@ def _new_directory(name: str) -> Path:
         number += 1
         path = Path("runs") / f"{name}-folds-{now}-{number}"
     return path
-
-
-def summary_json(found: CrossValidation) -> str:
-    """The numbers of a cross-validation as JSON text."""
-    return json.dumps(to_plain(found.to_dict()), indent=2) + "\n"

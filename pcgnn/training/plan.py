@@ -25,7 +25,7 @@ from pcgnn.training.plain import to_plain
 from pcgnn.training.recipes import TREES, Recipe
 from pcgnn.training.tasks import task_of
 
-__all__ = ["OF_FIT", "OF_TASK", "Plan", "derived_seed", "plan_of"]
+__all__ = ["OF_FIT", "OF_TASK", "Plan", "check_seed", "derived_seed", "plan_of"]
 
 OF_TASK = (
     "loss", "loss_arguments", "optimizer", "optimizer_arguments", "lr", "weight_decay",
@@ -211,6 +211,12 @@ def plan_of(model: Any, options: Mapping[str, Any]) -> Plan:
         f"a {type(model).__name__} cannot be trained",
         remedy="give the name of a model, a network, a recipe or a function that makes a network",
     )
+
+
+def check_seed(seed: int) -> None:
+    """Refuses everything but a whole number from 0 to 2^32 - 1."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ConfigError(f"seed = {seed!r} must be a whole number from 0 to 2^32 - 1")
 
 
 def derived_seed(*words: int) -> int:

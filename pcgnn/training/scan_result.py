@@ -102,6 +102,11 @@ class Scan:
         return found
 
     @property
+    def smaller_is_better(self) -> bool:
+        """Whether the monitored number is minimised."""
+        return better(self.monitor, 0.0, 1.0)
+
+    @property
     def study(self) -> optuna.Study:
         """The Optuna study, for everything it can do beside."""
         with quiet_optuna():
@@ -114,7 +119,7 @@ class Scan:
 
     def ranked(self) -> list[ScanTrial]:
         """Complete trials from the best on, then pruned, then all others."""
-        sign = 1 if self.monitor.endswith("loss") else -1
+        sign = 1 if self.smaller_is_better else -1
         order = {"complete": 0, "pruned": 1}
 
         def place(trial: ScanTrial) -> tuple[int, float, int]:

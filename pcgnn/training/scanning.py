@@ -21,7 +21,7 @@ from pcgnn.training.callbacks.early_stopping import better
 from pcgnn.training.callbacks.reporting import EpochReport
 from pcgnn.training.fingerprint import data_fingerprint
 from pcgnn.training.fitting import resolve_device
-from pcgnn.training.plan import Plan, plan_of
+from pcgnn.training.plan import Plan, check_seed, plan_of
 from pcgnn.training.plan_config import plan_config
 from pcgnn.training.scan_result import Scan, ScanTrial
 from pcgnn.training.scan_space import Space, nested, parse_space
@@ -107,6 +107,7 @@ def scan(
     """
     space = parse_space(parameters)
     _check(trials, sampler, pruner, val)
+    check_seed(seed)
     fixed = {"epochs": 1} if "fit.epochs" in space.names else {}
     plan = plan_of(model, {**fixed, **fit_arguments})
     monitor = str(plan.fit.get("monitor", "val_loss"))

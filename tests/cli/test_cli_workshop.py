@@ -98,6 +98,18 @@ def test_several_checkpoints_are_one_prediction(validated: Path, folder: Path) -
         assert np.allclose(found, np.mean(each, axis=0), atol=1e-6, equal_nan=True)
 
 
+def test_files_scored_in_chunks_keep_the_spread(validated: Path, folder: Path) -> None:
+    from pcgnn.cli.scores import score_files
+
+    together = pcgnn.ensemble(sorted(validated.glob("fold-*/best.ckpt")))
+    files = [str(folder / "jets.root")]
+    whole = score_files(together, files, device="cpu")
+    chunks = score_files(together, files, device="cpu", step_size=70)
+    assert chunks.spread.shape == chunks.probabilities.shape
+    assert np.array_equal(chunks.entry, whole.entry)
+    assert np.allclose(chunks.spread, whole.spread, atol=1e-6)
+
+
 def test_scan_leaves_a_configuration_that_trains_the_best_trial_again(folder: Path, capsys) -> None:
     pytest.importorskip("optuna")
     space = {

@@ -294,6 +294,8 @@ def test_wrong_arguments_are_found_before_anything_is_trained(tmp_path: Path) ->
         pcgnn.cross_validate(Regression(Mean()), clouds, epochs=1)
     with pytest.raises(ConfigError, match="belongs to the task"):
         pcgnn.cross_validate(lambda: Regression(Mean()), clouds, epochs=1, lr=0.1)
+    with pytest.raises(ConfigError, match="seed = -1"):
+        pcgnn.cross_validate(make_mean, clouds, epochs=1, seed=-1)
     with pytest.raises(ConfigError, match="no network or task"):
         pcgnn.cross_validate(lambda: 3, clouds, epochs=1)
     with pytest.raises(ConfigError, match="ParticleClouds"):
