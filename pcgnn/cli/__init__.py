@@ -17,6 +17,13 @@ COMMANDS = {
     "test": ("pcgnn.cli.train", "test", "report of a trained model, test part"),
     "predict": ("pcgnn.cli.scores", "predict", "write the scores of a model, or the tracks found"),
     "compare": ("pcgnn.cli.compare", "compare", "train taggers and judge them on the same jets"),
+    "cross-validate": (
+        "pcgnn.cli.cross_validate",
+        "cross_validate",
+        "train a configuration k times, scores out of fold",
+    ),
+    "scan": ("pcgnn.cli.scan", "scan", "find the best values of some parameters"),
+    "lr-range": ("pcgnn.cli.lr_range", "lr_range", "learning-rate range test of a configuration"),
     "simulate": ("pcgnn.cli.simulate", "simulate", "simulate jets or tracking events"),
     "convert": ("pcgnn.cli.files", "convert", "ROOT, HDF5 or npz to clouds on disk or to ROOT"),
     "download": ("pcgnn.cli.files", "download", "fetch a public data set"),

@@ -14,7 +14,7 @@ from pcgnn.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from pcgnn.io.predicted_rows import PredictedRows
-    from pcgnn.training import BoostedTrees, Task
+    from pcgnn.training import BoostedTrees, Ensemble, Task
 
 __all__ = ["predict", "reading_of", "score_files"]
 
@@ -33,7 +33,11 @@ def predict(words: Sequence[str]) -> int:
     )
     parser.add_argument("-c", "--config", help="take run.directory (best.ckpt) and files from it")
     parser.add_argument("--trust", action="append", default=[], help="package named in the config")
-    parser.add_argument("--checkpoint", help="checkpoint of pcgnn fit, or trees.json")
+    parser.add_argument(
+        "--checkpoint", nargs="+",
+        help="checkpoint of pcgnn fit, trees.json or a folder with ensemble.json; of several the "
+        "mean of the scores is written",
+    )  # fmt: skip
     parser.add_argument("--files", nargs="+", help="files to score")
     parser.add_argument("--output", required=True, help="for several files with {stem} in it")
     parser.add_argument("--tree", help="tree, if it is not the one of the training")
@@ -62,21 +66,20 @@ def predict(words: Sequence[str]) -> int:
         )
     from pcgnn.io import write_scores
     from pcgnn.ops import tune_allocator
-    from pcgnn.training import load_checkpoint, load_trees
 
     _check_output(found.output, len(files), found.overwrite)
     if found.edges is not None:
         _check_output(found.edges, len(files), found.overwrite)
     tune_allocator()
-    task: Any = load_trees(checkpoint) if _is_trees(checkpoint) else load_checkpoint(checkpoint)
+    task: Any = _load(checkpoint)
     check_tracking(found, task.kind, task.of_graphs)
     if task.kind in KINDS:
-        predict_hits(task, checkpoint, files, found)
+        predict_hits(task, checkpoint[0], files, found)
         return 0
     if not task.of_graphs:
         raise ConfigError(
             f"the checkpoint is of a model for {task.kind} of hit graphs",
-            file=checkpoint,
+            file=checkpoint[0],
             remedy="in Python: pcgnn.predict(checkpoint, build_graphs(hits, cuts))",
         )
     prediction = score_files(
@@ -102,12 +105,21 @@ def predict(words: Sequence[str]) -> int:
     return 0
 
 
-def _is_trees(checkpoint: str) -> bool:
-    return str(checkpoint).endswith(".json")
+def _load(checkpoints: Sequence[str]) -> Task | BoostedTrees | Ensemble:
+    """What one checkpoint holds, or the ensemble of several."""
+    from pcgnn.training import load_checkpoint, load_ensemble, load_trees
+    from pcgnn.training.ensembles import ensemble, is_ensemble
+
+    if len(checkpoints) > 1:
+        return ensemble(checkpoints)
+    (name,) = checkpoints
+    if is_ensemble(name):
+        return load_ensemble(name)
+    return load_trees(name) if name.endswith(".json") else load_checkpoint(name)
 
 
 def score_files(
-    task: Task | BoostedTrees,
+    task: Task | BoostedTrees | Ensemble,
     files: Sequence[str],
     *,
     tree: str | None = None,
@@ -120,7 +132,7 @@ def score_files(
     """Scores files as the training read them, chunk by chunk.
 
     Args:
-        task: a task from a checkpoint, or trees.
+        task: a task from a checkpoint, trees or an ensemble.
         files: ROOT files, or one HDF5 or npz file.
         tree: the tree; by default that of the training.
         use_cut: apply the cut of the training.
@@ -165,7 +177,7 @@ def score_files(
     return joined
 
 
-def reading_of(task: Task | BoostedTrees, use_cut: bool = True) -> dict[str, Any]:
+def reading_of(task: Task | BoostedTrees | Ensemble, use_cut: bool = True) -> dict[str, Any]:
     """The options with which the training read its files, without what only labels need.
 
     Raises:
@@ -210,7 +222,7 @@ def _needed_derived(
 
 
 def _chunks(
-    task: Task | BoostedTrees,
+    task: Task | BoostedTrees | Ensemble,
     files: Sequence[str],
     tree: str | None,
     use_cut: bool,
@@ -245,15 +257,15 @@ def _check_output(output: str, files: int, overwrite: bool) -> None:
 
 
 def _from_config(
-    name: str, trust: Sequence[str], checkpoint: str | None, files: Sequence[str] | None
-) -> tuple[str | None, Sequence[str] | None]:
+    name: str, trust: Sequence[str], checkpoint: list[str] | None, files: Sequence[str] | None
+) -> tuple[list[str] | None, Sequence[str] | None]:
     from pcgnn.cli.configs import load_config
     from pcgnn.training.callbacks.run_checkpoint import BEST
 
     config = load_config(name, trust)
     directory = (config.get("run") or {}).get("directory")
     if checkpoint is None and directory:
-        checkpoint = str(Path(directory) / BEST)
+        checkpoint = [str(Path(directory) / BEST)]
     if files is None:
         given = ((config.get("data") or {}).get("init_args") or {}).get("files")
         files = [given] if isinstance(given, str) else given

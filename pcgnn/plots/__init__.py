@@ -20,9 +20,11 @@ from pcgnn.plots.hit_graph import hit_graph
 from pcgnn.plots.jet_images import jet_image
 from pcgnn.plots.jets import jet_display
 from pcgnn.plots.ledger import ledger
+from pcgnn.plots.lr_range import lr_range
 from pcgnn.plots.masses import mass_study
 from pcgnn.plots.reliability import reliability
 from pcgnn.plots.roc import roc
+from pcgnn.plots.scan import scan_history, scan_importance, scan_slices
 from pcgnn.plots.scores import scores
 from pcgnn.plots.significance import significance
 from pcgnn.plots.style import save, style
@@ -51,11 +53,15 @@ __all__ = [
     "jet_display",
     "jet_image",
     "ledger",
+    "lr_range",
     "mass_study",
     "rejection_vs_pt",
     "reliability",
     "roc",
     "save",
+    "scan_history",
+    "scan_importance",
+    "scan_slices",
     "scores",
     "significance",
     "style",

@@ -34,6 +34,7 @@ _COMMON = (
 )
 
 _INVISIBLE = (12, 14, 16, 1000022)
+_RARE = 200.0  # GeV of missing momentum
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ class Slice:
     share: float
     missing: tuple[float, float] = (0.0, math.inf)
     slha: str | None = None
+
+    @property
+    def is_rare(self) -> bool:
+        """Whether few of the process's collisions are in the slice, so that each takes long."""
+        return self.missing[0] >= _RARE
 
 
 def collisions_of(shares: Sequence[float], start: int, stop: int) -> list[int]:

@@ -26,15 +26,14 @@ _PLUS = ("24:onMode = off", "24:onPosIfAny = 11 13 15", "24:onNegIfAny = 1 2 3 4
 _MINUS = ("24:onMode = off", "24:onNegIfAny = 11 13 15", "24:onPosIfAny = 1 2 3 4 5")
 _BOTH = ("24:onMode = off", "24:onIfAny = 11 13 15")
 _DECAYS = {"l+": _PLUS, "l-": _MINUS, "ll": _BOTH}
-_EDGES = (0.0, 100.0, 200.0, 300.0, math.inf)
-"""Edges of the missing momentum of the hard process, GeV."""
-
-# Relative numbers of collisions, found such that the background behind tight cuts on missing
-# momentum, mT and mT2W, most of it of two leptons, is made of many events of small weight.
+# Edges of the missing momentum of the hard process, GeV, and relative numbers of collisions, found
+# such that the background behind tight cuts on missing momentum, mT and mT2W, most of it of two
+# leptons, is made of many events of small weight.
+_ONE_LEPTON = {(0.0, 100.0): 0.060, (100.0, 200.0): 0.040, (200.0, math.inf): 0.040}
 _TOP_SHARES = {
-    "l+": (0.060, 0.040, 0.020, 0.020),
-    "l-": (0.060, 0.040, 0.020, 0.020),
-    "ll": (0.050, 0.150, 0.290, 0.250),
+    "l+": _ONE_LEPTON,
+    "l-": _ONE_LEPTON,
+    "ll": {(0.0, 100.0): 0.05, (100.0, 200.0): 0.15, (200.0, 300.0): 0.29, (300.0, math.inf): 0.25},
 }
 # Of the two points; the second has fewer jets above the cut and needs more.
 _STOP_SHARES = {"l+": (0.060, 0.080), "l-": (0.060, 0.080), "ll": (0.035, 0.035)}
@@ -57,8 +56,7 @@ _HEAVY = (1000021, *range(1000001, 1000006), *range(2000001, 2000007))
 def _slices() -> tuple[Slice, ...]:
     slices = []
     for decay, lines in _DECAYS.items():
-        for place, share in enumerate(_TOP_SHARES[decay]):
-            low, high = _EDGES[place], _EDGES[place + 1]
+        for (low, high), share in _TOP_SHARES[decay].items():
             settings = ("Top:gg2ttbar = on", "Top:qqbar2ttbar = on", *lines)
             to = "" if high == math.inf else f"{high:g}"
             name = f"ttbar {decay} missing {low:g}-{to} GeV"

@@ -18,6 +18,7 @@ from pcgnn.tracking.scores import GraphScores
 from pcgnn.training.base_task import Task
 from pcgnn.training.calibrated import Calibrated
 from pcgnn.training.checkpoint import load_checkpoint
+from pcgnn.training.ensembles import Ensemble, EnsemblePrediction, is_ensemble, load_ensemble
 from pcgnn.training.fitting import FitResult, resolve_device
 from pcgnn.training.prediction_parts import check_inputs, origin_of
 from pcgnn.training.trees import BoostedTrees, load_trees
@@ -25,6 +26,14 @@ from pcgnn.training.trees import BoostedTrees, load_trees
 __all__ = ["load_source", "ordered_batches", "predict"]
 
 
+@overload
+def predict(
+    source: Ensemble,
+    data: Any,
+    *,
+    batch_size: int = 512,
+    device: str | torch.device = "auto",
+) -> EnsemblePrediction: ...
 @overload
 def predict(
     source: FitResult | Calibrated | Task | BoostedTrees | str | os.PathLike[str],
@@ -42,7 +51,7 @@ def predict(
     device: str | torch.device = "auto",
 ) -> Any: ...
 def predict(
-    source: FitResult | Calibrated | Task | BoostedTrees | str | os.PathLike[str],
+    source: FitResult | Calibrated | Task | BoostedTrees | Ensemble | str | os.PathLike[str],
     data: Any,
     *,
     batch_size: int = 512,
@@ -57,7 +66,7 @@ def predict(
 
     Args:
         source: result of :func:`pcgnn.fit` (its best epoch) or of :func:`pcgnn.calibrate`, a
-            checkpoint file, or a task.
+            checkpoint file, a task, or an ensemble or its folder.
         data: clouds, hit graphs, a CloudLoader, a CloudStream, or any iterable of PyG batches.
         batch_size: graphs per batch, where the data are clouds.
         device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda``.
@@ -79,6 +88,10 @@ def predict(
     """
     if batch_size < 1:
         raise ConfigError(f"batch_size = {batch_size} must be at least 1")
+    if is_ensemble(source):
+        source = load_ensemble(source)
+    if isinstance(source, Ensemble):
+        return source.predict(data, batch_size=batch_size, device=device)
     if isinstance(source, (str, os.PathLike)) and os.fspath(source).endswith(".json"):
         source = load_trees(source)
     if isinstance(source, BoostedTrees):
