@@ -19,7 +19,7 @@ from pcgnn.simulation import simulate_resonance
 from pcgnn.simulation.bundle import write_bundle
 
 NAME = "resonance.root"
-COLLISIONS, SEED = 48_000, 62
+COLLISIONS, SEED = 160_000, 62
 
 DIGITS = 9
 """Binary digits kept after the first: an error below 1/1024, far below the resolutions."""
