@@ -1,9 +1,9 @@
 """Losses that aim at discovery against cross entropy, on simulated stop pairs.
 
-``python -m benchmarks.significance [--files FILES] [--seeds 5] [--output DIR]`` trains the network of
-arXiv:1806.00322 (one hidden layer of 23 units) by cross entropy, by (s+b)/s^2 and by the Asimov
-loss with and without its warm start, and gives for each the largest Z_A over the cuts on its score,
-on events that were not trained on. Every training is kept: run again, the table is read.
+``python -m benchmarks.significance [--files FILES] [--seeds 5] [--output DIR]`` trains the network
+of arXiv:1806.00322 (one hidden layer of 23 units) by cross entropy, by (s+b)/s^2 and by the
+Asimov loss with and without its warm start, and gives for each the largest Z_A over the cuts on its
+score, on events that were not trained on. Every training is kept: run again, the table is read.
 """
 
 from __future__ import annotations
@@ -135,8 +135,8 @@ def main(words: Sequence[str] | None = None) -> None:
                 z = np.array([each["z"] for each in found])
                 spread = float(z.std(ddof=1)) if z.size > 1 else float("nan")
                 record.append(
-                    {"point": point, "systematic": systematic, "loss": name, "mean": float(z.mean()),
-                     "spread": spread, "runs": found}
+                    {"point": point, "systematic": systematic, "loss": name,
+                     "mean": float(z.mean()), "spread": spread, "runs": found}
                 )  # fmt: skip
                 rows.append(
                     [

@@ -117,7 +117,30 @@ class BalancedLoader(CloudLoader):
             raise ConfigError(f"batches = {batches} must be at least 1")
         self.balance = balance
         self.batches = batches
-        self.cells = _cells(clouds, batch_size, balance, process, mass, signal)
+        self.cells = _cells(_groups(clouds, balance, process, mass, signal), batch_size)
+
+    @staticmethod
+    def unit(
+        clouds: ParticleClouds,
+        balance: Balance = "full",
+        *,
+        process: str = "process",
+        mass: str = "mass",
+        signal: int = 1,
+    ) -> int:
+        """The number of which every batch size must be a multiple, see the class.
+
+        Raises:
+            DataError: a column is missing or a share has no graphs.
+
+        Example:
+            >>> import torch
+            >>> clouds = ParticleClouds(x=torch.zeros(4, 1), ptr=torch.arange(5),
+            ...                         y=torch.tensor([0, 0, 1, 1]), mass=torch.arange(4))
+            >>> BalancedLoader.unit(clouds, "mass")
+            4
+        """
+        return _unit(_groups(clouds, balance, process, mass, signal))
 
     def order(self) -> list[np.ndarray]:
         """Numbers of the graphs of each batch of this rank, for the current epoch."""
@@ -156,9 +179,10 @@ def _stretch(graphs: np.ndarray, start: int, stop: int, seed: list[int]) -> np.n
     return np.concatenate(row)[skipped : skipped + stop - start]
 
 
-def _cells(
-    clouds: ParticleClouds, batch_size: int, balance: Balance, process: str, mass: str, signal: int
-) -> list[Cell]:
+def _groups(
+    clouds: ParticleClouds, balance: Balance, process: str, mass: str, signal: int
+) -> list[list[tuple[str, np.ndarray]]]:
+    """Groups of equal shares, each of cells of equal shares: name and graphs."""
     y = clouds.y
     if y is None or y.dim() != 1 or y.is_floating_point() or clouds.levels["y"] != "graph":
         raise DataError(
@@ -167,20 +191,25 @@ def _cells(
             remedy="name it: ParticleClouds.from_awkward(target=...)",
         )
     classes = y.numpy()
-    groups: list[list[tuple[str, np.ndarray]]]
     if balance == "class":
-        groups = [
+        return [
             [(f"class {label}", np.flatnonzero(classes == label))] for label in np.unique(classes)
         ]
-    else:
-        is_signal = classes == signal
-        parts = {"signal": np.flatnonzero(is_signal), "background": np.flatnonzero(~is_signal)}
-        columns = {
-            "signal": mass if balance in ("mass", "full") else None,
-            "background": process if balance in ("process", "full") else None,
-        }
-        groups = [_strata(clouds, part, parts[part], columns[part]) for part in parts]
-    unit = math.lcm(*(len(groups) * len(group) for group in groups))
+    is_signal = classes == signal
+    parts = {"signal": np.flatnonzero(is_signal), "background": np.flatnonzero(~is_signal)}
+    columns = {
+        "signal": mass if balance in ("mass", "full") else None,
+        "background": process if balance in ("process", "full") else None,
+    }
+    return [_strata(clouds, part, parts[part], columns[part]) for part in parts]
+
+
+def _unit(groups: list[list[tuple[str, np.ndarray]]]) -> int:
+    return math.lcm(*(len(groups) * len(group) for group in groups))
+
+
+def _cells(groups: list[list[tuple[str, np.ndarray]]], batch_size: int) -> list[Cell]:
+    unit = _unit(groups)
     if batch_size % unit:
         below = batch_size // unit * unit
         sizes = [size for size in (below, below + unit) if size]

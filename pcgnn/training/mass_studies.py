@@ -123,7 +123,7 @@ def mass_study(
         seeds: of weights, order and dropout.
         directory: where the trainings are kept.
         epochs: of each training.
-        batch_size: graphs per batch.
+        batch_size: graphs per batch, at most: rounded down to what the balance can share.
         device: as in :func:`pcgnn.fit`.
         progress: show progress.
         **fit_arguments: further arguments of :func:`pcgnn.fit`; by default those of the paper:
@@ -278,10 +278,16 @@ class _Study:
         size = min(self.batch_size, len(train))
         if self.balance is None:
             return CloudLoader(train, size, shuffle=True, seed=seed, redraw=redraw)
+        unit = BalancedLoader.unit(train, self.balance, process=self.process, mass=self.mass)
         return BalancedLoader(
-            train, size, balance=self.balance, process=self.process, mass=self.mass, seed=seed,
+            train,
+            max(size // unit, 1) * unit,
+            balance=self.balance,
+            process=self.process,
+            mass=self.mass,
+            seed=seed,
             redraw=redraw,
-        )  # fmt: skip
+        )
 
 
 def _network(approach: MassApproach, train: ParticleClouds, seed: int) -> nn.Module:
