@@ -72,6 +72,15 @@ _DATASETS = {
         sample="jets_pf.root",
         files=(),
     ),
+    "softdrop": Dataset(
+        name="softdrop",
+        description="Jets of QCD, top quarks and W bosons, 550-650 GeV, among 50 pile-up "
+        "collisions, with their soft-drop mass without them and the pile-up share of particles",
+        licence="BSD-3-Clause",
+        citation="simulated with pcgnn: Pythia 8.317, FastJet 3.5 (arXiv:2203.11601, 1111.6097)",
+        sample="softdrop.root",
+        files=(),
+    ),
     "toptag": Dataset(
         name="toptag",
         description="Top Quark Tagging Reference Dataset: top against QCD jets, 550-650 GeV",
@@ -102,7 +111,7 @@ def list_datasets() -> list[str]:
 
     Example:
         >>> list_datasets()
-        ['jets-pf', 'toptag', 'tracks']
+        ['jets-pf', 'softdrop', 'toptag', 'tracks']
     """
     return sorted(_DATASETS)
 

@@ -1,5 +1,6 @@
 """Jagged particle sets as flat tensors, their features, batches, loaders and standardisation."""
 
+from pcgnn.data.calorimeter import calorimeter_energies
 from pcgnn.data.clouds import ParticleClouds
 from pcgnn.data.collection import GraphCollection
 from pcgnn.data.definitions import feature_definition, list_definitions
@@ -19,6 +20,7 @@ __all__ = [
     "ParticleClouds",
     "Standardizer",
     "TorchBackend",
+    "calorimeter_energies",
     "feature_definition",
     "list_definitions",
 ]

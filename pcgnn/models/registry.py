@@ -37,6 +37,7 @@ MODELS: dict[str, ModelEntry] = {
     ),
     "deepjet": ModelEntry("pcgnn.models.deepjet", "DeepJet", {}),
     "dense": ModelEntry("pcgnn.models.dense_network", "DenseNetwork", {}),
+    "dense-constituents": ModelEntry("pcgnn.models.dense_constituents", "DenseConstituents", {}),
     "edge-attention-network": ModelEntry(
         "pcgnn.models.attention_network", "EdgeAttentionNetwork", {}
     ),

@@ -20,6 +20,7 @@ from pcgnn.nn.pair_weights import PairWeights, RankPairWeights, TablePairWeights
 from pcgnn.nn.rank_weights import RankCombinations, RankLinear
 from pcgnn.nn.readout import Readout
 from pcgnn.nn.relation import EdgeMLP
+from pcgnn.nn.leading import leading_table
 from pcgnn.nn.sequence import SequenceLSTM, momentum_order
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "initialise",
     "list_vector_features",
     "make_activation",
+    "leading_table",
     "momentum_order",
     "neighbour_edges",
 ]

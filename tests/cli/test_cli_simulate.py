@@ -15,7 +15,7 @@ from pcgnn.cli.simulate import SAMPLES
 from pcgnn.io import read_hits, read_root
 from pcgnn.simulation import acts_backend, simulate_toy
 
-SIZE = {"jets": "--jets"}  # all others count events
+SIZE = {"jets": "--jets", "softdrop": "--jets"}  # all others count events
 HAS_EXTRA = all(importlib.util.find_spec(name) for name in ("pythia8mc", "acts"))
 
 

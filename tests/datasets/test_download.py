@@ -175,7 +175,7 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_wrong_names() -> None:
-    with pytest.raises(ConfigError, match="choose one of: jets-pf, toptag, tracks"):
+    with pytest.raises(ConfigError, match="choose one of: jets-pf, softdrop, toptag, tracks"):
         datasets.download("toptags")
     with pytest.raises(ConfigError, match=r"train\.h5, val\.h5, test\.h5"):
         datasets.download("toptag", files=["text.h5"])
