@@ -14,11 +14,11 @@ from pcgnn.models.base import Cloud, CloudModel
 from pcgnn.nn.activations import Activation, Initialisation, initialise, make_activation
 from pcgnn.nn.batch_norm import batch_norm
 from pcgnn.nn.dense import dense_layers
+from pcgnn.nn.leading import leading_table
 from pcgnn.nn.lorentz_layer import LorentzLayer
 from pcgnn.nn.pair_weights import PairWeights, RankPairWeights, TablePairWeights
 from pcgnn.nn.rank_weights import RankCombinations, RankLinear
 from pcgnn.nn.readout import Pooling, Readout
-from pcgnn.nn.leading import leading_table
 from pcgnn.nn.sequence import momentum_order
 from pcgnn.ops.tables import ParticleTables
 

@@ -11,6 +11,7 @@ from pcgnn.nn.edges import Edges, neighbour_edges
 from pcgnn.nn.image_blocks import ImageConv, ResidualBlock
 from pcgnn.nn.input_norm import InputNorm
 from pcgnn.nn.interaction import InteractionSteps
+from pcgnn.nn.leading import leading_table
 from pcgnn.nn.lorentz_block import LorentzBlock
 from pcgnn.nn.lorentz_boost import LorentzBoosts
 from pcgnn.nn.lorentz_layer import LorentzLayer
@@ -20,7 +21,6 @@ from pcgnn.nn.pair_weights import PairWeights, RankPairWeights, TablePairWeights
 from pcgnn.nn.rank_weights import RankCombinations, RankLinear
 from pcgnn.nn.readout import Readout
 from pcgnn.nn.relation import EdgeMLP
-from pcgnn.nn.leading import leading_table
 from pcgnn.nn.sequence import SequenceLSTM, momentum_order
 
 __all__ = [
@@ -52,9 +52,9 @@ __all__ = [
     "activation_gain",
     "dense_layers",
     "initialise",
+    "leading_table",
     "list_vector_features",
     "make_activation",
-    "leading_table",
     "momentum_order",
     "neighbour_edges",
 ]

@@ -18,6 +18,7 @@ from pcgnn.plots.hit_graph import hit_graph
 from pcgnn.plots.jet_images import jet_image
 from pcgnn.plots.jets import jet_display
 from pcgnn.plots.ledger import ledger
+from pcgnn.plots.regression import calibration, ratio, resolution
 from pcgnn.plots.roc import roc
 from pcgnn.plots.scores import scores
 from pcgnn.plots.style import save, style
@@ -28,6 +29,7 @@ from pcgnn.plots.track_resolution import track_resolution
 __all__ = [
     "auc_against_cost",
     "auc_against_jets",
+    "calibration",
     "combinations",
     "compared_rocs",
     "confusion",
@@ -42,7 +44,9 @@ __all__ = [
     "jet_display",
     "jet_image",
     "ledger",
+    "ratio",
     "rejection_vs_pt",
+    "resolution",
     "roc",
     "save",
     "scores",

@@ -48,7 +48,7 @@ def test_muons_of_the_sample_are_found_and_nothing_else(jets: ak.Array) -> None:
     made = calorimeter_energies(jets)
     muon = ak.to_numpy(ak.flatten(made.particles.is_muon)) == 1
     truth = np.abs(ak.to_numpy(ak.flatten(jets.particles.pid))) == 13
-    assert 20 < truth.sum()
+    assert truth.sum() > 20
     np.testing.assert_array_equal(muon, truth)
     energy = [ak.to_numpy(ak.flatten(x.particles.E)) for x in (made, jets)]
     np.testing.assert_allclose(energy[0], energy[1], rtol=6e-3)
