@@ -75,9 +75,9 @@ def predict(words: Sequence[str]) -> int:
         return 0
     if task.kind not in ("classification", "multi-label", "regression"):
         raise ConfigError(
-            f"the checkpoint is of a model for {task.kind} of hit graphs",
+            f"the checkpoint is of a model for {task.kind}",
             file=checkpoint,
-            remedy="in Python: pcgnn.predict(checkpoint, build_graphs(hits, cuts))",
+            remedy="in Python: pcgnn.predict(checkpoint, build_graphs(hits, cuts)), or of clouds",
         )
     prediction = score_files(
         task,

@@ -11,6 +11,7 @@ from pcgnn.training.fitting import FitResult, fit
 from pcgnn.training.hit_data import HitData
 from pcgnn.training.multi_label_task import MultiLabelTask
 from pcgnn.training.optimizers import create_optimizer, list_optimizers
+from pcgnn.training.particle_task import ParticleClassificationTask
 from pcgnn.training.predicting import predict
 from pcgnn.training.recipes import Recipe, default_recipe, list_recipes, parse_recipes
 from pcgnn.training.regression_task import RegressionTask
@@ -36,6 +37,7 @@ __all__ = [
     "HitData",
     "LoadedDataModule",
     "MultiLabelTask",
+    "ParticleClassificationTask",
     "Recipe",
     "RegressionTask",
     "RunOptions",

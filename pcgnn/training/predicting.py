@@ -20,6 +20,7 @@ from pcgnn.training.base_task import Task
 from pcgnn.training.checkpoint import load_checkpoint
 from pcgnn.training.fitting import FitResult, resolve_device
 from pcgnn.training.multi_label_task import MultiLabelTask
+from pcgnn.training.particle_task import ParticleClassificationTask
 from pcgnn.training.prediction_parts import (
     check_inputs,
     join_prediction,
@@ -50,7 +51,7 @@ def predict(
     *,
     batch_size: int = 512,
     device: str | torch.device = "auto",
-) -> Prediction | RegressionPrediction: ...
+) -> Prediction | RegressionPrediction | GraphScores: ...
 def predict(
     source: FitResult | Task | BoostedTrees | str | os.PathLike[str],
     data: Any,
@@ -74,7 +75,8 @@ def predict(
     Returns:
         a :class:`pcgnn.Prediction`: probabilities (G, C) with file and entry of each row; of a
         regression a :class:`pcgnn.RegressionPrediction`: values (G, T) likewise; for hit graphs
-        :class:`pcgnn.tracking.GraphScores`, one score per edge (E,) or hit (N,).
+        and for models of particles :class:`pcgnn.tracking.GraphScores`, one score per edge (E,),
+        hit (N,) or particle (N,), in the order of the input.
 
     Raises:
         ConfigError: if the source or the inputs are of the wrong kind.
@@ -94,6 +96,8 @@ def predict(
     task = load_source(source)
     if isinstance(data, HitGraphs):
         return _score_graphs(task, data, resolve_device(device))
+    if task.kind == ParticleClassificationTask.kind:
+        return _score_particles(task, data, batch_size, resolve_device(device))
     if task.kind not in _OF_GRAPHS:
         raise ConfigError(
             f"a task on {task.kind} scores hit graphs, not a {type(data).__name__}",
@@ -172,6 +176,30 @@ def _score_graphs(task: Task, graphs: HitGraphs, device: torch.device) -> GraphS
                 remedy="look for NaN or infinite values in features or weights",
             )
     return GraphScores.join(scores)
+
+
+def _score_particles(task: Task, data: Any, batch_size: int, device: torch.device) -> GraphScores:
+    """Scores of the particles of clouds, in their order."""
+    clouds = _clouds(data)
+    if clouds is None:
+        raise ConfigError(
+            f"a task on particles scores clouds, not a {type(data).__name__}",
+            remedy="make them with pcgnn.ParticleClouds.from_awkward",
+        )
+    check_inputs(task.features, clouds)
+    home, was_training = task.device, task.training
+    task.to(device).eval()
+    try:
+        scores = _run(task, _in_order(clouds, batch_size), device)[0]
+    finally:
+        task.to(home).train(was_training)
+    if not np.isfinite(scores).all():
+        row = int(np.argmin(np.isfinite(scores)))
+        raise DataError(
+            f"the score of particle {row} is not finite",
+            remedy="look for NaN or infinite values in features or weights",
+        )
+    return GraphScores(scores, np.concatenate([[0], np.cumsum(clouds.sizes)]).astype(np.int64))
 
 
 def _clouds(data: Any) -> Any:

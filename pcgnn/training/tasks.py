@@ -10,6 +10,7 @@ from pcgnn.training.datamodule import first_attribute
 from pcgnn.training.element_tasks import EdgeClassificationTask, HitClassificationTask
 from pcgnn.training.event_tasks import CondensationTask, EmbeddingTask
 from pcgnn.training.multi_label_task import MultiLabelTask
+from pcgnn.training.particle_task import ParticleClassificationTask
 from pcgnn.training.regression_task import RegressionTask
 from pcgnn.training.task import ClassificationTask
 
@@ -24,6 +25,7 @@ TASKS: dict[str, type[Task]] = {
         EmbeddingTask,
         HitClassificationTask,
         MultiLabelTask,
+        ParticleClassificationTask,
         RegressionTask,
     )
 }

@@ -58,7 +58,7 @@ def _unit(module: LightningModule) -> str:
     return (
         "jets"
         if getattr(module, "kind", "classification")
-        in ("classification", "multi-label", "regression")
+        in ("classification", "multi-label", "regression", "particles")
         else "events"
     )
 
