@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim import Optimizer
 
 from pcgnn.errors import ConfigError, DataError
 from pcgnn.losses import GaussianLikelihood, ValueLoss
@@ -20,8 +21,9 @@ from pcgnn.training.validation import ratio_numbers
 __all__ = ["RegressionTask", "values_of"]
 
 _NAMELESS = "target"
-# softplus(0 + this) = 1: a new network predicts the typical target
-_ONE = math.log(math.e - 1)
+# Graphs and values that are looked at to find the best prediction for all.
+_LOOKED_AT, _STEPS = 10_000, 200
+_LARGEST_NORM = 1.0
 
 
 class RegressionTask(Task):
@@ -36,11 +38,16 @@ class RegressionTask(Task):
 
     - losses of differences see :math:`(y - \bar y)/s` with mean and standard deviation, and the
       network output z as it is: :math:`p = \bar y + s z`;
-    - losses of ratios need predictions above 0:
-      :math:`p = m\,\mathrm{softplus}(z + \ln(e - 1))` with the median m of the targets. Where
-      p << m this is an exponential, so that equal steps of z are equal ratios; where p >> m it is
-      linear, and large outputs do not run away as those of an exponential would. A new network
-      (z near 0) predicts m.
+    - losses of ratios need predictions above 0: :math:`p = m\,\mathrm{softplus}(z + z_0)` with the
+      median m of the targets. Where p << m this is an exponential, so that equal steps of z are
+      equal ratios; where p >> m it is linear, and large outputs do not run away as those of an
+      exponential would. A new network (z near 0) predicts the one value that the loss likes best
+      for all graphs, by choice of :math:`z_0`: begun above it, the large ratios of small targets
+      would drive all predictions to 0, where the loss has no slope.
+
+    The slope of a ratio grows with the ratio: one small target that is predicted too large
+    outweighs all others, and its step may end where the loss is flat. So gradients of losses of
+    ratios are clipped to a norm of 1 where the training names no other norm.
 
     The numbers of the validation are the loss and, of the ratios R of prediction and truth with
     quantiles a (84%), b (16%) and the median c, ``resolution`` (a - b)/(2c) and ``bias`` c - 1;
@@ -67,6 +74,7 @@ class RegressionTask(Task):
 
     target_shift: Tensor
     target_scale: Tensor
+    target_start: Tensor
     targets_seen: Tensor
 
     def __init__(
@@ -119,6 +127,7 @@ class RegressionTask(Task):
         count = len(self.classes)
         self.register_buffer("target_shift", torch.zeros(count))
         self.register_buffer("target_scale", torch.ones(count))
+        self.register_buffer("target_start", torch.zeros(count))
         self.register_buffer("targets_seen", torch.zeros((), dtype=torch.bool))
 
     def fit_targets(self, train: Any) -> None:
@@ -137,6 +146,7 @@ class RegressionTask(Task):
         if loss.positive:
             self.check_positive(values)
             shift, scale = torch.zeros(values.shape[1]).double(), values.median(0).values
+            self.target_start.copy_(best_start(loss, values / scale))
         else:
             shift, scale = values.mean(0), values.std(0, correction=0)
             scale = torch.where(scale > 0, scale, 1.0)
@@ -164,6 +174,18 @@ class RegressionTask(Task):
         """Scaled targets and the weight of each graph, (G, T) and (G,)."""
         return (values_of(batch) - self.target_shift) / self.target_scale, weight_of(batch)
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: int | float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips gradients as the training says, those of ratios in any case."""
+        loss: Any = self.loss
+        if gradient_clip_val is None and loss.positive:
+            gradient_clip_val = _LARGEST_NORM
+        self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+
     def forward(self, batch: Any) -> Tensor:
         """Scaled predictions of a batch of raw graphs, (G, T) or (G, 2 T)."""
         output: Tensor = super().forward(batch)
@@ -171,7 +193,7 @@ class RegressionTask(Task):
         if not loss.positive:
             return output
         wide = output if output.dtype == torch.float64 else output.float()
-        predictions: Tensor = loss.aim * functional.softplus(wide + _ONE)
+        predictions: Tensor = loss.aim * functional.softplus(wide + self.target_start)
         return predictions
 
     def probabilities(self, logits: Tensor) -> Tensor:
@@ -188,6 +210,34 @@ class RegressionTask(Task):
         """Resolution and bias of the ratios of prediction and truth."""
         values = self.probabilities(logits)[:, : target.shape[1]]
         return ratio_numbers(values, target * self.target_scale + self.target_shift, weight)
+
+
+def best_start(loss: ValueLoss, targets: Tensor) -> Tensor:
+    """Where softplus is the one prediction for all graphs that has the lowest loss.
+
+    Looked for between the smallest and the largest target, in 200 equal ratios.
+
+    Args:
+        loss: one of ratios.
+        targets: above 0.
+
+    **Shapes:** targets (G, T) -> (T,).
+
+    Example:
+        >>> from pcgnn.losses import MeanSquaredRatio
+        >>> functional.softplus(best_start(MeanSquaredRatio(), torch.ones(9, 1)))
+        tensor([1.])
+    """
+    some = targets[:: max(1, len(targets) // _LOOKED_AT)]
+    found = []
+    for column in some.split(1, dim=1):
+        low, high = float(column.min()), float(column.max())
+        steps = torch.logspace(math.log10(low), math.log10(high), _STEPS).to(column)
+        values = [loss(torch.full_like(column, loss.aim * float(p)), column) for p in steps]
+        found.append(steps[torch.stack(values).argmin()])
+    # the inverse of softplus, exact where it is small too
+    best = torch.stack(found).double()
+    return best + torch.log(-torch.expm1(-best))
 
 
 def values_of(batch: Any) -> Tensor:
