@@ -230,7 +230,7 @@ def best_start(loss: ValueLoss, targets: Tensor) -> Tensor:
     """
     some = targets[:: max(1, len(targets) // _LOOKED_AT)]
     found = []
-    for column in some.split(1, dim=1):
+    for column in (each[:, None] for each in some.unbind(1)):
         low, high = float(column.min()), float(column.max())
         steps = torch.logspace(math.log10(low), math.log10(high), _STEPS).to(column)
         values = [loss(torch.full_like(column, loss.aim * float(p)), column) for p in steps]
