@@ -262,28 +262,42 @@ def values_of(batch: Any) -> Tensor:
     return values if values.is_floating_point() else values.to(torch.get_default_dtype())
 
 
-def check_outputs(task: RegressionTask, values: Tensor) -> None:
-    """Refuse data with another number of targets than the task and its network have.
+def check_outputs(task: RegressionTask, clouds: Any) -> None:
+    """Refuse clouds with another number of targets than the task and its network have.
 
     Raises:
         DataError: saying how to make the network.
     """
+    values = values_of(clouds)
     loss: Any = task.loss
-    if values.shape[1] == len(task.classes):
-        network = getattr(task.network, "config", {})
-        if isinstance(task.network, Unbuilt) or network.get("classes", task.num_outputs) == (
-            task.num_outputs
-        ):
-            task.check_positive(values)
-            return
+    needed = int(loss.outputs) * values.shape[1]
+    given = _outputs(task, clouds)
+    if values.shape[1] == len(task.classes) and given == needed:
+        task.check_positive(values)
+        return
     raise DataError(
-        f"the graphs have {values.shape[1]} floating-point targets, for which the loss "
-        f"{task.loss_name!r} needs {loss.outputs * values.shape[1]} outputs; the network has "
-        f"{getattr(task.network, 'config', {}).get('classes', task.num_outputs)}",
+        f"the graphs have {values.shape[1]} floating-point target(s), for which the loss "
+        f"{task.loss_name!r} needs {needed} output(s); the network has {given}",
         branch=task.target,
-        remedy=f"create the model with classes={loss.outputs * values.shape[1]}; if the numbers "
-        "are classes, use y.long()",
+        remedy=f"create the model with classes={needed}; if the numbers are classes, use y.long()",
     )
+
+
+def _outputs(task: RegressionTask, clouds: Any) -> int:
+    """Outputs of the network, which is asked where it does not say."""
+    if isinstance(task.network, Unbuilt):
+        return task.num_outputs
+    said = getattr(task.network, "config", {}).get("classes")
+    if said is not None:
+        return int(said)
+    was_training = task.training
+    task.eval()
+    try:
+        with torch.no_grad():
+            output = task(clouds.batch([0]).to(task.device))
+    finally:
+        task.train(was_training)
+    return int(output.shape[1]) if output.dim() == 2 else 1
 
 
 def _all_values(train: Any) -> Tensor:

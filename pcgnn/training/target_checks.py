@@ -52,7 +52,7 @@ def check_targets(task: Task, data: Any) -> None:
         _check_labels(labels_of(clouds), outputs)
         return
     if isinstance(task, RegressionTask):
-        check_outputs(task, values_of(clouds))
+        check_outputs(task, clouds)
         return
     target = target_of(clouds)
     low, high = int(target.min()), int(target.max())
