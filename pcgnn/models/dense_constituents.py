@@ -49,7 +49,7 @@ class DenseConstituents(CloudModel):
 
     Example:
         >>> DenseConstituents(4, classes=1, ranks=20, widths=(64, 32)).num_parameters
-        7617
+        7649
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"p4"})

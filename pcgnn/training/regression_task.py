@@ -226,7 +226,7 @@ def best_start(loss: ValueLoss, targets: Tensor) -> Tensor:
     Example:
         >>> from pcgnn.losses import MeanSquaredRatio
         >>> functional.softplus(best_start(MeanSquaredRatio(), torch.ones(9, 1)))
-        tensor([1.])
+        tensor([1.], dtype=torch.float64)
     """
     some = targets[:: max(1, len(targets) // _LOOKED_AT)]
     found = []
