@@ -81,6 +81,15 @@ _DATASETS = {
         sample="resonance.root",
         files=(),
     ),
+    "softdrop": Dataset(
+        name="softdrop",
+        description="Jets of QCD, top quarks and W bosons, 550-650 GeV, among 50 pile-up "
+        "collisions, with their soft-drop mass without them and the pile-up share of particles",
+        licence="BSD-3-Clause",
+        citation="simulated with pcgnn: Pythia 8.317, FastJet 3.5 (arXiv:2203.11601, 1111.6097)",
+        sample="softdrop.root",
+        files=(),
+    ),
     "stop": Dataset(
         name="stop",
         description="Stop pairs of (900, 100) and (600, 400) GeV, and top-quark pairs, with one "
@@ -120,7 +129,7 @@ def list_datasets() -> list[str]:
 
     Example:
         >>> list_datasets()
-        ['jets-pf', 'resonance', 'stop', 'toptag', 'tracks']
+        ['jets-pf', 'resonance', 'softdrop', 'stop', 'toptag', 'tracks']
     """
     return sorted(_DATASETS)
 

@@ -40,7 +40,7 @@ SETTINGS = JetSettings(
 SPLITS = {"train": 1_500, "validation": 500, "test": 500}
 """Jets of each part, in this order; simulated in ranges of 500 that hold all classes alike."""
 
-PARTICLES = 150
+PARTICLES = 200
 """Most particles kept per jet, the leading ones."""
 
 BITS = {

@@ -264,6 +264,9 @@ class PcgnnCLI(LightningCLI):
             return
         scores: Any = predict(path, clouds, batch_size=datamodule.eval_batch_size)
         print(f"{path}: {len(clouds)} test graphs")
+        if model.kind == "particles":
+            print(tagging_report(clouds.y, scores.values, classes=clouds.classes or None))
+            return
         if model.kind == "regression":
             values = clouds.y.reshape(len(clouds), -1)
             for place, name in enumerate(scores.targets):

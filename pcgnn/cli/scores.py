@@ -78,9 +78,9 @@ def predict(words: Sequence[str]) -> int:
         return 0
     if not task.of_graphs:
         raise ConfigError(
-            f"the checkpoint is of a model for {task.kind} of hit graphs",
+            f"the checkpoint is of a model for {task.kind}",
             file=checkpoint[0],
-            remedy="in Python: pcgnn.predict(checkpoint, build_graphs(hits, cuts))",
+            remedy="in Python: pcgnn.predict(checkpoint, build_graphs(hits, cuts)), or of clouds",
         )
     prediction = score_files(
         task,

@@ -1,6 +1,7 @@
 """Jagged particle sets as flat tensors, their features, batches, loaders and standardisation."""
 
 from pcgnn.data.balancing import Balance, BalancedLoader
+from pcgnn.data.calorimeter import calorimeter_energies
 from pcgnn.data.clouds import ParticleClouds
 from pcgnn.data.collection import GraphCollection
 from pcgnn.data.definitions import feature_definition, list_definitions
@@ -27,6 +28,7 @@ __all__ = [
     "Standardizer",
     "TorchBackend",
     "at_hypothesis",
+    "calorimeter_energies",
     "feature_definition",
     "join_domains",
     "join_mixtures",

@@ -68,6 +68,35 @@ def _p4() -> FeatureDefinition:
     return FeatureDefinition("p4", tuple(Feature(name, text) for name, text in names.items()))
 
 
+def _calorimeter() -> FeatureDefinition:
+    # the energy is that of the two calorimeters, see pcgnn.data.calorimeter_energies
+    energy = "part_ecal + part_hcal"
+    muon = f"(part_charge != 0) & ({energy} < 0.99 * part_p)"
+    return FeatureDefinition(
+        "calorimeter",
+        (
+            Feature("log_pt", "log(part_pt)", 1.7, 0.7, (-5.0, 5.0)),
+            Feature(
+                "log_energy",
+                f"log(where({muon}, sqrt(part_p**2 + 0.01116), {energy}))",
+                2.0,
+                0.7,
+                (-5.0, 5.0),
+            ),
+            Feature("log_pt_rel", "log(part_pt / axis_pt)", -4.7, 0.7, (-5.0, 5.0)),
+            Feature("dr", "part_dr", 0.2, 4.0, (-5.0, 5.0)),
+            Feature("ecal_share", f"part_ecal / ({energy})"),
+            Feature("is_muon", f"where({muon}, 1, 0)"),
+            Feature("charge", "part_charge"),
+            *_where_present("d0", "tanh(part_d0)"),
+            *_where_present("d0err", "part_d0err", clip=(0.0, 1.0)),
+            *_where_present("dz", "tanh(part_dz)"),
+            *_where_present("dzerr", "part_dzerr", clip=(0.0, 1.0)),
+            *_ANGLES,
+        ),
+    )
+
+
 def _high_level() -> FeatureDefinition:
     pt = "sum(part_pt)"
     return FeatureDefinition(
@@ -104,6 +133,7 @@ _NAMED: Mapping[str, Callable[[], FeatureDefinition]] = MappingProxyType(
         "particlenet": _particlenet,
         "particlenet-full": _particlenet_full,
         "p4": _p4,
+        "calorimeter": _calorimeter,
         "high-level": _high_level,
     }
 )
@@ -114,7 +144,7 @@ def list_definitions() -> list[str]:
 
     Example:
         >>> list_definitions()
-        ['high-level', 'p4', 'particlenet', 'particlenet-full']
+        ['calorimeter', 'high-level', 'p4', 'particlenet', 'particlenet-full']
     """
     return sorted(_NAMED)
 
@@ -126,6 +156,9 @@ def feature_definition(name: str) -> FeatureDefinition:
       published shifts, scales and clips; pos = (Δη, Δφ).
     - "particlenet-full": the same plus charge, particle type and impact parameters, each where
       the particles have it.
+    - "calorimeter": kinematics with the energy of two calorimeters, the share of the
+      electromagnetic one, muons told by E/p (:func:`pcgnn.data.calorimeter_energies`), charge and,
+      where known, impact parameters; needs part_ecal, part_hcal and part_charge.
     - "p4": E, px, py, pz in GeV as they are.
     - "high-level": one row per jet: pT, mass, multiplicity, pT dispersion, width, energy
       correlations, and with fastjet installed N-subjettiness and soft-drop mass.

@@ -13,7 +13,7 @@ import platform
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -219,7 +219,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     steps.say(f"{result}")
 
     steps.begin("predict", f"Score the {len(test):,} test jets with the best epoch")
-    scores = pcgnn.predict(result, test)
+    scores: Any = pcgnn.predict(result, test)
     report = pcgnn.metrics.tagging_report(test.y, scores)
 
     steps.begin("figures", "Draw the figures")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pcgnn.errors import DataError
-from pcgnn.ops.order import canonical_order
+from pcgnn.ops.order import canonical_order, inverse_order
 from pcgnn.ops.ragged import SizePlan
 
 __all__ = ["Cloud", "CloudModel"]
@@ -49,7 +49,7 @@ class Cloud:
 
 
 class CloudModel(nn.Module, ABC):
-    """Base of the networks that give each graph of a batch its class scores.
+    """Base of the networks that give each graph of a batch, or each particle, its scores.
 
     A subclass lists what it ``needs``, fills ``config`` with its constructor arguments and computes
     :meth:`logits` from a :class:`Cloud`. The base checks the input, makes the size plan where the
@@ -61,6 +61,7 @@ class CloudModel(nn.Module, ABC):
         needs: which of the tensors x, pos and p4 the model reads.
         ordered: whether the model wants the particles in the order given (by pT) instead of the
             canonical one.
+        per_particle: whether the logits are of the particles instead of the graphs, (N, ...).
         one_row: whether the model takes graphs of one row only, which are variables of the graph.
         name: name in the registry it was created under.
         config: constructor arguments, plain and JSON-able.
@@ -74,6 +75,7 @@ class CloudModel(nn.Module, ABC):
     needs: ClassVar[frozenset[str]]
     ordered: ClassVar[bool] = False
     one_row: ClassVar[bool] = False
+    per_particle: ClassVar[bool] = False
     name: str = ""
     config: dict[str, Any]
     frame: Tensor | None = None
@@ -150,10 +152,12 @@ class CloudModel(nn.Module, ABC):
                 f"the model was made for {features} features per particle, x has {x.size(1)}",
                 remedy="make the clouds with the features the model was created for",
             )
-        if not self.ordered:
-            order = canonical_order(ptr, plan.total, *tensors.values())
-            tensors = {name: t.index_select(0, order) for name, t in tensors.items()}
-        return self.logits(Cloud(ptr, plan, tensors))
+        if self.ordered:
+            return self.logits(Cloud(ptr, plan, tensors))
+        order = canonical_order(ptr, plan.total, *tensors.values())
+        tensors = {name: t.index_select(0, order) for name, t in tensors.items()}
+        logits = self.logits(Cloud(ptr, plan, tensors))
+        return logits.index_select(0, inverse_order(order)) if self.per_particle else logits
 
     @property
     def num_parameters(self) -> int:

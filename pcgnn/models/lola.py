@@ -14,6 +14,7 @@ from pcgnn.models.base import Cloud, CloudModel
 from pcgnn.nn.activations import Activation, Initialisation, initialise, make_activation
 from pcgnn.nn.batch_norm import batch_norm
 from pcgnn.nn.dense import dense_layers
+from pcgnn.nn.leading import leading_table
 from pcgnn.nn.lorentz_layer import LorentzLayer
 from pcgnn.nn.pair_weights import PairWeights, RankPairWeights, TablePairWeights
 from pcgnn.nn.rank_weights import RankCombinations, RankLinear
@@ -169,7 +170,7 @@ class LoLa(CloudModel):
         p4 = cloud.p4.double()
         order = momentum_order(p4, cloud.ptr, cloud.plan.total)
         if self.form == "dense":
-            entries, special = self._nodes(_leading(p4, order, cloud.ptr, self.ranks), None)
+            entries, special = self._nodes(leading_table(p4, order, cloud.ptr, self.ranks), None)
             return special, entries.flatten(0, 1), None
         tables = ParticleTables.of(cloud.ptr, cloud.plan)
         parts = tables.split(tables.spread(p4.index_select(0, order)))
@@ -214,15 +215,6 @@ class LoLa(CloudModel):
         return CombinationTable.of(
             self.name or "LoLa", {"combination": weights}, shared=self.form == "messages"
         )
-
-
-def _leading(p4: Tensor, order: Tensor, ptr: Tensor, count: int) -> Tensor:
-    """The leading particles of each graph, zeros where it has fewer: (G, count, 4)."""
-    first, size = ptr[:-1, None], ptr.diff()[:, None]
-    place = torch.arange(count, device=ptr.device)
-    rows = first + place.minimum(size - 1)
-    table = p4.index_select(0, order.index_select(0, rows.view(-1))).view(-1, count, 4)
-    return table * (place < size)[..., None]
 
 
 def _check(

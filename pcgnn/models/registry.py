@@ -37,6 +37,7 @@ MODELS: dict[str, ModelEntry] = {
     ),
     "deepjet": ModelEntry("pcgnn.models.deepjet", "DeepJet", {}),
     "dense": ModelEntry("pcgnn.models.dense_network", "DenseNetwork", {}),
+    "dense-constituents": ModelEntry("pcgnn.models.dense_constituents", "DenseConstituents", {}),
     "edge-attention-network": ModelEntry(
         "pcgnn.models.attention_network", "EdgeAttentionNetwork", {}
     ),
@@ -68,6 +69,7 @@ MODELS: dict[str, ModelEntry] = {
         "ParticleNet",
         {"blocks": [[7, [32, 32, 32]], [7, [64, 64, 64]]], "classifier": [[128, 0.1]]},
     ),
+    "particlenet-nodes": ModelEntry("pcgnn.models.particlenet_nodes", "ParticleNetNodes", {}),
     "pnn": ModelEntry(
         "pcgnn.models.parametric_network", "ParametricNetwork", {"conditioning": "input"}
     ),
@@ -80,8 +82,8 @@ def list_models(task: str | None = None) -> list[str]:
     """Return the names of all models.
 
     Args:
-        task: only those made for it: "classification" or "reconstruction" of graphs, "edges",
-            "hits", "condensation" or "embedding" of hits.
+        task: only those made for it: "classification" or "reconstruction" of graphs, "particles",
+            "edges", "hits", "condensation" or "embedding" of hits.
 
     Example:
         >>> "particlenet-lite" in list_models()
@@ -109,7 +111,7 @@ def create_model(
     Args:
         name: one of :func:`list_models`.
         features: a feature definition (anything with a length), or the number of features.
-        classes: number of classes, by default 2; not for models of edges or hits.
+        classes: number of classes, by default 2; not for models of particles, edges or hits.
         kwargs: further arguments of the model's class, over the presets of the name.
 
     Raises:

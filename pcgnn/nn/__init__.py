@@ -12,6 +12,7 @@ from pcgnn.nn.gradient_reversal import reverse_gradient
 from pcgnn.nn.image_blocks import ImageConv, ResidualBlock
 from pcgnn.nn.input_norm import InputNorm
 from pcgnn.nn.interaction import InteractionSteps
+from pcgnn.nn.leading import leading_table
 from pcgnn.nn.lorentz_block import LorentzBlock
 from pcgnn.nn.lorentz_boost import LorentzBoosts
 from pcgnn.nn.lorentz_layer import LorentzLayer
@@ -53,6 +54,7 @@ __all__ = [
     "activation_gain",
     "dense_layers",
     "initialise",
+    "leading_table",
     "list_vector_features",
     "make_activation",
     "momentum_order",

@@ -22,6 +22,7 @@ from pcgnn.plots.jets import jet_display
 from pcgnn.plots.ledger import ledger
 from pcgnn.plots.lr_range import lr_range
 from pcgnn.plots.masses import mass_study
+from pcgnn.plots.regression import calibration, ratio, resolution
 from pcgnn.plots.reliability import reliability
 from pcgnn.plots.roc import roc
 from pcgnn.plots.scan import scan_history, scan_importance, scan_slices
@@ -36,6 +37,7 @@ __all__ = [
     "attribution_by_rank",
     "auc_against_cost",
     "auc_against_jets",
+    "calibration",
     "combinations",
     "compared_rocs",
     "confusion",
@@ -55,8 +57,10 @@ __all__ = [
     "ledger",
     "lr_range",
     "mass_study",
+    "ratio",
     "rejection_vs_pt",
     "reliability",
+    "resolution",
     "roc",
     "save",
     "scan_history",

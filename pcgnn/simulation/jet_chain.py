@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pcgnn.data.jet_shapes import n_subjettiness, softdrop_mass
 from pcgnn.errors import ConfigError
 from pcgnn.simulation.jet_clustering import ChosenJets, choose_jets
-from pcgnn.simulation.jet_deposits import calorimeter_energies
+from pcgnn.simulation.jet_deposits import deposited_energies
 from pcgnn.simulation.jet_detector import PRESETS, Candidates, detect
 from pcgnn.simulation.jet_particles import Particles, visible_particles
 from pcgnn.simulation.jet_pile_up import Source, fresh, overlay
@@ -241,7 +241,7 @@ def _columns(
     }
     if settings.softdrop_target:
         pid, energy = candidates.pid[rows[leading]], candidates.energy[rows[leading]]
-        energies = calorimeter_energies(pid, energy, deposits)
+        energies = deposited_energies(pid, energy, deposits)
         for calorimeter, found in zip(("ecal", "hcal"), energies, strict=True):
             particle[calorimeter] = found.astype(np.float32)
         own = _from_the_vertex(candidates, rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["calorimeter_energies"]
+__all__ = ["deposited_energies"]
 
 _ELECTRON, _MUON, _PHOTON, _PION = 11, 13, 22, 211
 # Share of the energy of a hadron that its shower leaves in the first calorimeter: a third on
@@ -16,7 +16,7 @@ _IONISATION, _SHAPE = (0.35, 2.0), 4.0
 _MOST = 0.9
 
 
-def calorimeter_energies(
+def deposited_energies(
     pid: NDArray[np.int64], energy: NDArray[np.float64], random: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Energies in the electromagnetic and the hadronic calorimeter, GeV.

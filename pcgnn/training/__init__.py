@@ -22,6 +22,7 @@ from pcgnn.training.lr_range import LRRange, lr_range_test
 from pcgnn.training.mass_studies import MassApproach, mass_study
 from pcgnn.training.multi_label_task import MultiLabelTask
 from pcgnn.training.optimizers import create_optimizer, list_optimizers
+from pcgnn.training.particle_task import ParticleClassificationTask
 from pcgnn.training.predicting import predict
 from pcgnn.training.recipes import Recipe, default_recipe, list_recipes, parse_recipes
 from pcgnn.training.regression_task import RegressionTask
@@ -58,6 +59,7 @@ __all__ = [
     "LoadedDataModule",
     "MassApproach",
     "MultiLabelTask",
+    "ParticleClassificationTask",
     "Recipe",
     "ReconstructionTask",
     "RegressionTask",

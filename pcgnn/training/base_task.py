@@ -48,6 +48,7 @@ class Task(LightningModule):
     Attributes:
         kind: what is classified; stands in checkpoints.
         of_graphs: whether the scores are of graphs of clouds, one row each.
+        of_particles: whether they are of the particles of clouds.
         default_loss: the loss where none is named.
         standardizes: whether the inputs of this task are standardised.
         temperature: what :func:`pcgnn.calibrate` found, None before; scores alone depend on it.
@@ -79,6 +80,7 @@ class Task(LightningModule):
 
     kind: ClassVar[str]
     of_graphs: ClassVar[bool] = False
+    of_particles: ClassVar[bool] = False
     default_loss: ClassVar[str]
     standardizes: ClassVar[bool] = True
 

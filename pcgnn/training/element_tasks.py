@@ -11,10 +11,10 @@ from pcgnn.errors import DataError
 from pcgnn.training.base_task import Task
 from pcgnn.training.validation import weighted_auc
 
-__all__ = ["EdgeClassificationTask", "HitClassificationTask"]
+__all__ = ["EdgeClassificationTask", "ElementTask", "HitClassificationTask"]
 
 
-class _ElementTask(Task):
+class ElementTask(Task):
     """One logit per edge or hit, a weight that may be 0, numbers of two classes."""
 
     default_loss: ClassVar[str] = "binary-cross-entropy"
@@ -48,7 +48,7 @@ def _truth(batch: Any, name: str) -> Tensor:
     return target
 
 
-class EdgeClassificationTask(_ElementTask):
+class EdgeClassificationTask(ElementTask):
     """Trains a network that maps hit graphs to one logit per edge, (E,).
 
     Targets are ``y`` of the graphs. Edges that their ``edge_mask`` leaves out (of particles below
@@ -73,7 +73,7 @@ class EdgeClassificationTask(_ElementTask):
         return target, None if counted is None else counted.to(target.dtype)
 
 
-class HitClassificationTask(_ElementTask):
+class HitClassificationTask(ElementTask):
     """Trains a network that maps hit graphs to one logit per hit, (N,).
 
     Targets are ``hit_y`` of the graphs: 1 for the hits of particles above the pT floor, 0 for

@@ -73,9 +73,10 @@ def predict(
 
     Returns:
         one row per graph with its file and entry: a :class:`pcgnn.Prediction` with probabilities
-        (G, C); of a regression a :class:`pcgnn.io.RegressionPrediction` with values (G, T); of an
-        autoencoder :class:`pcgnn.io.AnomalyScores` with distances (G,). For hit graphs
-        :class:`pcgnn.tracking.GraphScores`, one score per edge (E,) or hit (N,).
+        (G, C); of a regression a :class:`pcgnn.RegressionPrediction` with values (G, T); of an
+        autoencoder :class:`pcgnn.io.AnomalyScores` with distances (G,). For hit graphs and for
+        models of particles :class:`pcgnn.tracking.GraphScores`, one score per edge (E,), hit (N,)
+        or particle (N,), in the order of the input.
 
     Raises:
         ConfigError: if the source or the inputs are of the wrong kind.
@@ -99,6 +100,8 @@ def predict(
     task = load_source(source)
     if isinstance(data, HitGraphs):
         return _score_graphs(task, data, resolve_device(device))
+    if task.of_particles:
+        return _score_particles(task, data, batch_size, resolve_device(device))
     if not task.of_graphs:
         raise ConfigError(
             f"a task on {task.kind} scores hit graphs, not a {type(data).__name__}",
@@ -179,6 +182,30 @@ def _score_graphs(task: Task, graphs: HitGraphs, device: torch.device) -> GraphS
                 remedy="look for NaN or infinite values in features or weights",
             )
     return GraphScores.join(scores)
+
+
+def _score_particles(task: Task, data: Any, batch_size: int, device: torch.device) -> GraphScores:
+    """Scores of the particles of clouds, in their order."""
+    clouds = _clouds(data)
+    if clouds is None:
+        raise ConfigError(
+            f"a task on particles scores clouds, not a {type(data).__name__}",
+            remedy="make them with pcgnn.ParticleClouds.from_awkward",
+        )
+    check_inputs(task.features, clouds)
+    home, was_training = task.device, task.training
+    task.to(device).eval()
+    try:
+        scores = _run(task, _in_order(clouds, batch_size), device)[0]
+    finally:
+        task.to(home).train(was_training)
+    if not np.isfinite(scores).all():
+        row = int(np.argmin(np.isfinite(scores)))
+        raise DataError(
+            f"the score of particle {row} is not finite",
+            remedy="look for NaN or infinite values in features or weights",
+        )
+    return GraphScores(scores, np.concatenate([[0], np.cumsum(clouds.sizes)]).astype(np.int64))
 
 
 def _clouds(data: Any) -> Any:

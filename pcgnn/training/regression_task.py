@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim import Optimizer
 
 from pcgnn.errors import ConfigError, DataError
 from pcgnn.io.predicted_rows import Origin
@@ -23,8 +24,9 @@ from pcgnn.training.validation import ratio_numbers
 __all__ = ["RegressionTask", "values_of"]
 
 _NAMELESS = "target"
-# softplus(0 + this) = 1: a new network predicts the typical target
-_ONE = math.log(math.e - 1)
+# Graphs and values that are looked at to find the best prediction for all.
+_LOOKED_AT, _STEPS = 10_000, 200
+_LARGEST_NORM = 1.0
 
 
 class RegressionTask(Task):
@@ -39,11 +41,16 @@ class RegressionTask(Task):
 
     - losses of differences see :math:`(y - \bar y)/s` with mean and standard deviation, and the
       network output z as it is: :math:`p = \bar y + s z`;
-    - losses of ratios need predictions above 0:
-      :math:`p = m\,\mathrm{softplus}(z + \ln(e - 1))` with the median m of the targets. Where
-      p << m this is an exponential, so that equal steps of z are equal ratios; where p >> m it is
-      linear, and large outputs do not run away as those of an exponential would. A new network
-      (z near 0) predicts m.
+    - losses of ratios need predictions above 0: :math:`p = m\,\mathrm{softplus}(z + z_0)` with the
+      median m of the targets. Where p << m this is an exponential, so that equal steps of z are
+      equal ratios; where p >> m it is linear, and large outputs do not run away as those of an
+      exponential would. A new network (z near 0) predicts the one value that the loss likes best
+      for all graphs, by choice of :math:`z_0`: begun above it, the large ratios of small targets
+      would drive all predictions to 0, where the loss has no slope.
+
+    The slope of a ratio grows with the ratio: one small target that is predicted too large
+    outweighs all others, and its step may end where the loss is flat. So gradients of losses of
+    ratios are clipped to a norm of 1 where the training names no other norm.
 
     The numbers of the validation are the loss and, of the ratios R of prediction and truth with
     quantiles a (84%), b (16%) and the median c, ``resolution`` (a - b)/(2c) and ``bias`` c - 1;
@@ -71,6 +78,7 @@ class RegressionTask(Task):
 
     target_shift: Tensor
     target_scale: Tensor
+    target_start: Tensor
     targets_seen: Tensor
 
     def __init__(
@@ -123,6 +131,7 @@ class RegressionTask(Task):
         count = len(self.classes)
         self.register_buffer("target_shift", torch.zeros(count))
         self.register_buffer("target_scale", torch.ones(count))
+        self.register_buffer("target_start", torch.zeros(count))
         self.register_buffer("targets_seen", torch.zeros((), dtype=torch.bool))
 
     def fit_targets(self, train: Any) -> None:
@@ -141,6 +150,7 @@ class RegressionTask(Task):
         if loss.positive:
             self.check_positive(values)
             shift, scale = torch.zeros(values.shape[1]).double(), values.median(0).values
+            self.target_start.copy_(best_start(loss, values / scale))
         else:
             shift, scale = values.mean(0), values.std(0, correction=0)
             scale = torch.where(scale > 0, scale, 1.0)
@@ -168,6 +178,18 @@ class RegressionTask(Task):
         """Scaled targets and the weight of each graph, (G, T) and (G,)."""
         return (values_of(batch) - self.target_shift) / self.target_scale, weight_of(batch)
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: int | float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips gradients as the training says, those of ratios in any case."""
+        loss: Any = self.loss
+        if gradient_clip_val is None and loss.positive:
+            gradient_clip_val = _LARGEST_NORM
+        self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+
     def forward(self, batch: Any) -> Tensor:
         """Scaled predictions of a batch of raw graphs, (G, T) or (G, 2 T)."""
         output: Tensor = super().forward(batch)
@@ -175,7 +197,7 @@ class RegressionTask(Task):
         if not loss.positive:
             return output
         wide = output if output.dtype == torch.float64 else output.float()
-        predictions: Tensor = loss.aim * functional.softplus(wide + _ONE)
+        predictions: Tensor = loss.aim * functional.softplus(wide + self.target_start)
         return predictions
 
     def probabilities(self, logits: Tensor) -> Tensor:
@@ -199,10 +221,7 @@ class RegressionTask(Task):
 
     def check_targets(self, graphs: Any) -> None:
         """Refuses another number of targets, and values that the loss cannot have."""
-        outputs = None
-        if "classes" not in getattr(self.network, "config", {}) and len(graphs):
-            outputs = _tried_outputs(self, graphs)  # a network of one's own does not tell
-        check_outputs(self, values_of(graphs), outputs)
+        check_outputs(self, graphs)
 
     def rows(self, values: np.ndarray, origin: Origin) -> RegressionPrediction:
         """Values (G, T), and widths where there are some, with their file and entry."""
@@ -214,6 +233,34 @@ class RegressionTask(Task):
             width=values[:, count:] if values.shape[1] > count else None,
             **origin.to_dict(),
         )
+
+
+def best_start(loss: ValueLoss, targets: Tensor) -> Tensor:
+    """Where softplus is the one prediction for all graphs that has the lowest loss.
+
+    Looked for between the smallest and the largest target, in 200 equal ratios.
+
+    Args:
+        loss: one of ratios.
+        targets: above 0.
+
+    **Shapes:** targets (G, T) -> (T,).
+
+    Example:
+        >>> from pcgnn.losses import MeanSquaredRatio
+        >>> functional.softplus(best_start(MeanSquaredRatio(), torch.ones(9, 1)))
+        tensor([1.], dtype=torch.float64)
+    """
+    some = targets[:: max(1, len(targets) // _LOOKED_AT)]
+    found = []
+    for column in (each[:, None] for each in some.unbind(1)):
+        low, high = float(column.min()), float(column.max())
+        steps = torch.logspace(math.log10(low), math.log10(high), _STEPS).to(column)
+        values = [loss(torch.full_like(column, loss.aim * float(p)), column) for p in steps]
+        found.append(steps[torch.stack(values).argmin()])
+    # the inverse of softplus, exact where it is small too
+    best = torch.stack(found).double()
+    return best + torch.log(-torch.expm1(-best))
 
 
 def values_of(batch: Any) -> Tensor:
@@ -238,45 +285,42 @@ def values_of(batch: Any) -> Tensor:
     return values if values.is_floating_point() else values.to(torch.get_default_dtype())
 
 
-def check_outputs(task: RegressionTask, values: Tensor, outputs: int | None = None) -> None:
-    """Refuse data with another number of targets than the task and its network have.
-
-    Args:
-        task: the task.
-        values: targets of graphs, (G, T).
-        outputs: of the network; None takes what its configuration tells.
+def check_outputs(task: RegressionTask, clouds: Any) -> None:
+    """Refuse clouds with another number of targets than the task and its network have.
 
     Raises:
         DataError: saying how to make the network.
     """
+    values = values_of(clouds)
     loss: Any = task.loss
-    if outputs is None:
-        outputs = getattr(task.network, "config", {}).get("classes", task.num_outputs)
-    unbuilt = isinstance(task.network, Unbuilt)
-    if values.shape[1] == len(task.classes) and (unbuilt or outputs == task.num_outputs):
+    needed = int(loss.outputs) * values.shape[1]
+    given = _outputs(task, clouds)
+    if values.shape[1] == len(task.classes) and given == needed:
         task.check_positive(values)
         return
     raise DataError(
-        f"the graphs have {values.shape[1]} floating-point targets, for which the loss "
-        f"{task.loss_name!r} needs {loss.outputs * values.shape[1]} outputs; the network has "
-        f"{outputs}",
+        f"the graphs have {values.shape[1]} floating-point target(s), for which the loss "
+        f"{task.loss_name!r} needs {needed} output(s); the network has {given}",
         branch=task.target,
-        remedy=f"create the model with classes={loss.outputs * values.shape[1]}; if the numbers "
-        "are classes, use y.long()",
+        remedy=f"create the model with classes={needed}; if the numbers are classes, use y.long()",
     )
 
 
-def _tried_outputs(task: RegressionTask, graphs: Any) -> int | None:
-    """Outputs of a network for one graph; None where that alone is not enough for it."""
+def _outputs(task: RegressionTask, clouds: Any) -> int:
+    """Outputs of the network, which is asked where it does not say."""
+    if isinstance(task.network, Unbuilt):
+        return task.num_outputs
+    said = getattr(task.network, "config", {}).get("classes")
+    if said is not None:
+        return int(said)
     was_training = task.training
     task.eval()
     try:
         with torch.no_grad():
-            return int(task(graphs.batch([0]).to(task.device)).shape[1])
-    except (RuntimeError, IndexError, AttributeError, TypeError):
-        return None  # training will say what is wrong
+            output = task(clouds.batch([0]).to(task.device))
     finally:
         task.train(was_training)
+    return int(output.shape[1]) if output.dim() == 2 else 1
 
 
 def _all_values(train: Any) -> Tensor:

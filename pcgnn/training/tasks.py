@@ -12,6 +12,7 @@ from pcgnn.training.domain_task import DomainAdversarialTask
 from pcgnn.training.element_tasks import EdgeClassificationTask, HitClassificationTask
 from pcgnn.training.event_tasks import CondensationTask, EmbeddingTask
 from pcgnn.training.multi_label_task import MultiLabelTask
+from pcgnn.training.particle_task import ParticleClassificationTask
 from pcgnn.training.regression_task import RegressionTask
 from pcgnn.training.task import ClassificationTask
 
@@ -27,6 +28,7 @@ TASKS: dict[str, type[Task]] = {
         EmbeddingTask,
         HitClassificationTask,
         MultiLabelTask,
+        ParticleClassificationTask,
         ReconstructionTask,
         RegressionTask,
     )

@@ -160,6 +160,8 @@ def test_harmless_options_pass():
 def test_shipped_configurations_are_found_from_anywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert list_configs() == [
+        "regression/dense-constituents",
+        "regression/particlenet-lite",
         "toptag/particlenet",
         "toptag/particlenet-lite",
         "tracking/condensation",
@@ -174,6 +176,9 @@ def test_shipped_configurations_are_found_from_anywhere(tmp_path, monkeypatch):
             continue
         if name.startswith("tracking/"):
             assert config["data"]["init_args"]["files"].endswith("pixels_pt05.root")
+            continue
+        if name.startswith("regression/"):
+            assert config["data"]["init_args"]["files"].endswith("softdrop.root")
             continue
         arguments = config["model"]["init_args"]
         assert (arguments["lr"], arguments["weight_decay"]) == (3e-3, 1e-2)

@@ -15,7 +15,12 @@ from pcgnn.cli.simulate import SAMPLES
 from pcgnn.io import read_hits, read_root
 from pcgnn.simulation import acts_backend, simulate_toy
 
-SIZE = {"jets": "--jets", "stop": "--collisions", "resonance": "--collisions"}
+SIZE = {
+    "jets": "--jets",
+    "resonance": "--collisions",
+    "softdrop": "--jets",
+    "stop": "--collisions",
+}
 """All others count events."""
 HAS_EXTRA = all(importlib.util.find_spec(name) for name in ("pythia8mc", "acts"))
 

@@ -176,7 +176,7 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 def test_wrong_names() -> None:
     with pytest.raises(
-        ConfigError, match="choose one of: jets-pf, resonance, stop, toptag, tracks"
+        ConfigError, match="choose one of: jets-pf, resonance, softdrop, stop, toptag, tracks"
     ):
         datasets.download("toptags")
     with pytest.raises(ConfigError, match=r"train\.h5, val\.h5, test\.h5"):

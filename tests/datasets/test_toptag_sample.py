@@ -194,7 +194,8 @@ def test_damaged_sample_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_unknown_name() -> None:
-    assert datasets.list_datasets() == ["jets-pf", "resonance", "stop", "toptag", "tracks"]
+    known = ["jets-pf", "resonance", "softdrop", "stop", "toptag", "tracks"]
+    assert datasets.list_datasets() == known
     with pytest.raises(ConfigError, match="no data set is called 'tops'"):
         datasets.bundled("tops")
 

@@ -127,6 +127,58 @@ def test_a_stopped_training_goes_on_as_if_it_had_not(
     assert np.array_equal(pcgnn.predict(whole, test).values, pcgnn.predict(resumed, test).values)
 
 
+@pytest.mark.parametrize("loss", ["central-fraction", "mean-squared-ratio"])
+def test_ratios_of_targets_over_two_decades_do_not_collapse(loss: str, tmp_path: Path) -> None:
+    """One jet of 2 GeV predicted as 100 pulls as hard as thousands of others."""
+    random = np.random.default_rng(1)
+    truth = np.exp(random.uniform(np.log(2), np.log(200), 2000))
+    x = np.stack([np.log(truth) + 0.1 * random.normal(size=2000), random.normal(size=2000)], 1)
+    clouds = ParticleClouds(
+        x=torch.tensor(x, dtype=torch.float32),
+        ptr=torch.arange(2001),
+        y=torch.tensor(truth, dtype=torch.float32),
+    )
+    train, val = clouds.split((1500, 500), seed=1)
+    torch.manual_seed(1)
+    model = pcgnn.create_model("dense", features=2, classes=1)
+    result = pcgnn.fit(
+        model,
+        train,
+        val,
+        epochs=20,
+        batch_size=100,
+        lr=1e-2,
+        loss=loss,
+        progress=False,
+        directory=tmp_path / "run",
+    )
+    report = regression_report(val.y, pcgnn.predict(result, val), bins=[2, 10, 50, 200])
+    # a tenth is all that can be known
+    assert 0.09 < report.resolution.value < 0.16
+    assert all(abs(each.value) < 0.15 for each in report.binned.bias)
+
+
+def test_a_new_network_predicts_the_best_constant(masses: ParticleClouds) -> None:
+    for name in ("central-fraction", "mean-squared-ratio"):
+        task = RegressionTask(
+            pcgnn.create_model("dense", features=masses.features, classes=1), loss=name
+        )
+        task.fit_targets(masses)
+        last = list(task.network.parameters())[-2:]
+        for parameter in last:
+            torch.nn.init.zeros_(parameter)
+        with torch.no_grad():
+            values = task.probabilities(task(masses.batch(np.arange(3))))
+        y = masses.y.double()
+        best = float((1 / y).sum() / (1 / y.square()).sum())
+        if name == "central-fraction":
+            loss = task.loss
+            steps = np.geomspace(y.min(), y.max(), 400)
+            found = [float(loss(torch.full_like(y, 3 * p)[:, None], y[:, None])) for p in steps]
+            best = float(steps[np.argmin(found)])
+        assert values[0, 0].item() == pytest.approx(best, rel=0.05)
+
+
 def test_several_targets_keep_their_names_and_scales(jets: ak.Array, tmp_path: Path) -> None:
     import uproot
 

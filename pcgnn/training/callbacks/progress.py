@@ -55,7 +55,8 @@ def epoch_line(
 
 
 def _unit(module: LightningModule) -> str:
-    return "jets" if getattr(module, "of_graphs", True) else "events"
+    jets = getattr(module, "of_graphs", True) or getattr(module, "of_particles", False)
+    return "jets" if jets else "events"
 
 
 class EpochProgress(ProgressBar):
