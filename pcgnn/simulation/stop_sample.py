@@ -29,11 +29,11 @@ _DECAYS = {"l+": _PLUS, "l-": _MINUS, "ll": _BOTH}
 # Edges of the missing momentum of the hard process, GeV, and relative numbers of collisions, found
 # such that the background behind tight cuts on missing momentum, mT and mT2W, most of it of two
 # leptons, is made of many events of small weight.
-_ONE_LEPTON = {(0.0, 100.0): 0.060, (100.0, 200.0): 0.040, (200.0, math.inf): 0.040}
+_ONE_LEPTON = {(0.0, 100.0): 0.06, (100.0, 200.0): 0.07, (200.0, math.inf): 0.08}
 _TOP_SHARES = {
     "l+": _ONE_LEPTON,
     "l-": _ONE_LEPTON,
-    "ll": {(0.0, 100.0): 0.05, (100.0, 200.0): 0.15, (200.0, 300.0): 0.29, (300.0, math.inf): 0.25},
+    "ll": {(0.0, 100.0): 0.05, (100.0, 200.0): 0.25, (200.0, 300.0): 0.20, (300.0, math.inf): 0.12},
 }
 # Of the two points; the second has fewer jets above the cut and needs more.
 _STOP_SHARES = {"l+": (0.060, 0.080), "l-": (0.060, 0.080), "ll": (0.035, 0.035)}
