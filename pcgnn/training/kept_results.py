@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pcgnn.errors import ConfigError
-from pcgnn.io.atomic import atomic_path
 from pcgnn.training.plain import differences, to_plain
+from pcgnn.training.study_folder import read_json, write_json
 
 __all__ = ["kept_result"]
 
@@ -32,24 +32,22 @@ def kept_result(
     """
     plain: Any = json.loads(json.dumps(to_plain(dict(key))))
     if path.is_file():
-        try:
-            record = json.loads(path.read_text())
-            found, result = record["key"], record["result"]
-        except (ValueError, KeyError, TypeError) as error:
+        record = read_json(path)
+        found, result = record.get("key"), record.get("result")
+        if not isinstance(found, dict) or not isinstance(result, dict):
             raise ConfigError(
-                "the result of an earlier training cannot be read",
+                "the file is no result of a training",
                 file=path,
                 remedy="delete its folder to train again",
-            ) from error
+            )
         if lines := differences(found, plain):
             raise ConfigError(
                 f"the folder holds a training of another kind: {'; '.join(lines)}",
                 file=path,
                 remedy="choose another directory, or delete this folder to train again",
             )
-        return dict(result)
-    result = to_plain(make())
+        return result
+    made: dict[str, Any] = to_plain(make())
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path, overwrite=True) as temporary:
-        temporary.write_text(json.dumps({"key": plain, "result": result}, indent=2) + "\n")
-    return dict(result)
+    write_json(path, {"key": plain, "result": made})
+    return made
