@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcgnn.errors import ConfigError, DataError
-from pcgnn.metrics._inputs import clean_sample
+from pcgnn.metrics._expected import kept_by_cuts
 from pcgnn.metrics.asimov import asimov_squared
 from pcgnn.metrics.text import table
 
@@ -168,46 +168,22 @@ def significance_scan(
             f"systematic = {systematic}, min_background = {min_background}",
             remedy="a systematic from 0, at least one background event",
         )
-    sample = clean_sample(y, score, weight, None)
-    values = sample.score if sample.score.ndim == 1 else sample.score[:, 1]
-    each = np.ones(len(values)) if sample.weight is None else np.asarray(sample.weight)
-    is_signal = sample.y == 1
-    scaled = np.array(each, np.float64)
-    for mask, expected, name in (
-        (is_signal, signal, "signal"),
-        (~is_signal, background, "background"),
-    ):
-        total = float(each[mask].sum())
-        if not mask.any() or total <= 0:
-            raise DataError(f"there is no {name}, or its weights do not sum to a positive number")
-        if expected is not None:
-            if not expected > 0:
-                raise ConfigError(f"{name} = {expected} events", remedy="give a positive number")
-            scaled[mask] *= expected / total
-    order = np.argsort(-values, kind="stable")
-    values, scaled, is_signal = values[order], scaled[order], is_signal[order]
-    # only between different scores can be cut
-    last = np.flatnonzero(np.append(np.diff(values) != 0, True))
-
-    def behind(terms: Floats) -> Floats:
-        return np.cumsum(terms)[last]
-
-    s, b = behind(scaled * is_signal), behind(scaled * ~is_signal)
-    s2, b2 = behind(scaled**2 * is_signal), behind(scaled**2 * ~is_signal)
-    events = np.cumsum(~is_signal)[last]
+    kept = kept_by_cuts(y, score, weight, signal, background)
+    s, b, events = kept.signal, kept.background, kept.background_events
+    s2, b2 = kept.signal_squared, kept.background_squared
     usable = (events >= min_background) & (b > 0) & (s >= 0)
     if not usable.any():
         raise DataError(
             f"no cut leaves {min_background} simulated background events",
             remedy="simulate more background, or lower min_background",
         )
-    asimov, error, simple = (np.full(len(last), np.nan) for _ in range(3))
+    asimov, error, simple = (np.full(len(s), np.nan) for _ in range(3))
     su, bu, s2u, b2u = (part[usable] for part in (s, b, s2, b2))
     asimov[usable] = _significance(su, bu, b2u, systematic)
     error[usable] = _propagated(su, bu, s2u, b2u, systematic)
     simple[usable] = su / np.sqrt(su + bu)
     return SignificanceScan(
-        values[last], s, b, np.sqrt(s2), np.sqrt(b2), events, asimov, error, simple,
+        kept.threshold, s, b, np.sqrt(s2), np.sqrt(b2), events, asimov, error, simple,
         float(systematic), min_background,
     )  # fmt: skip
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from pcgnn.errors import ConfigError, DataError
-from pcgnn.metrics._inputs import clean_sample
+from pcgnn.errors import DataError
+from pcgnn.metrics._expected import kept_by_cuts
+from pcgnn.metrics._inputs import numeric
 
 __all__ = ["SignificanceRatio", "significance_ratio"]
 
@@ -77,31 +78,14 @@ def significance_ratio(
         >>> significance_ratio([1, 1, 0, 0], [0.9, 0.8, 0.2, 0.1]).value
         1.0
     """
-    sample = clean_sample(y, score, weight, None)
-    values = sample.score if sample.score.ndim == 1 else sample.score[:, 1]
-    each = np.ones(len(values)) if sample.weight is None else np.array(sample.weight)
-    is_signal = sample.y == 1
-    if (each < 0).any():
+    if weight is not None and (numeric(weight, "weight") < 0).any():
         raise DataError("weights are negative", remedy="leave these events out")
-    for mask, expected, name in (
-        (is_signal, signal, "signal"),
-        (~is_signal, background, "background"),
-    ):
-        total = float(each[mask].sum())
-        if total <= 0:
-            raise DataError(f"there is no {name}, or all its weights are 0")
-        if expected is not None:
-            if not expected > 0:
-                raise ConfigError(f"{name} = {expected} events", remedy="give a positive number")
-            each[mask] *= expected / total
-    order = np.argsort(-values, kind="stable")
-    values, each, is_signal = values[order], each[order], is_signal[order]
-    last = np.flatnonzero(np.append(np.diff(values) != 0, True))
-    s, b = (np.cumsum(each * part)[last] for part in (is_signal, ~is_signal))
-    s2, b2 = (np.cumsum(each**2 * part)[last] for part in (is_signal, ~is_signal))
-    kept = s + b > 0
-    ratio = np.zeros(len(last))
-    ratio[kept] = s[kept] / np.sqrt((s + b)[kept] * s[-1])
+    behind = kept_by_cuts(y, score, weight, signal, background)
+    s, b = behind.signal, behind.background
+    s2, b2 = behind.signal_squared, behind.background_squared
+    some = s + b > 0
+    ratio = np.zeros(len(s))
+    ratio[some] = s[some] / np.sqrt((s + b)[some] * s[-1])
     best = int(np.argmax(ratio))
     # ln r = ln s - ln(s + b) / 2 - ln(s + missed) / 2, in three independent sums of weights
     by_s = 1 / s[best] - 0.5 / (s + b)[best] - 0.5 / s[-1]
@@ -110,7 +94,7 @@ def significance_ratio(
     return SignificanceRatio(
         value=float(ratio[best]),
         error=float(ratio[best] * np.sqrt(variance)),
-        threshold=float(values[last][best]),
+        threshold=float(behind.threshold[best]),
         signal_efficiency=float(s[best] / s[-1]),
         background_efficiency=float(b[best] / b[-1]),
     )
