@@ -161,6 +161,24 @@ def test_processes_draw_different_graphs() -> None:
     assert np.unique(joined).size == joined.size == 800  # an epoch of 5 steps of 4 processes
 
 
+def test_a_training_shares_it_out_among_processes() -> None:
+    from pcgnn.training.loaders import training_loader
+
+    clouds = sample((400, 30), (400,))
+    loader = BalancedLoader(clouds, 40, balance="mass")
+    parts = [
+        training_loader(loader, batch_size=1, seed=0, epoch=lambda: 1, rank=rank, world_size=2)
+        for rank in range(2)
+    ]
+    assert len(parts[0]) == len(parts[1]) == 11  # type: ignore[arg-type]
+    seen = [[int(n) for batch in part for n in batch.x.flatten()] for part in parts]
+    for part in seen:
+        for start in range(0, len(part), 40):
+            graphs = np.array(part[start : start + 40])
+            assert shares(clouds, graphs, "mass", 1) == [10, 10]
+    assert seen[0][:40] != seen[1][:40]
+
+
 def test_refusals() -> None:
     clouds = sample((40, 50, 20), (90, 10))
     with pytest.raises(ConfigError, match=r"100 .*3 parts of signal, 2 parts .*96 or 108"):
