@@ -248,6 +248,8 @@ def test_small_commands(folder, capsys):
     assert "366,160" in capsys.readouterr().out
     assert main(["configs"]) == 0
     assert capsys.readouterr().out.split() == [
+        "analysis/affine-pnn",
+        "analysis/asimov",
         "regression/dense-constituents",
         "regression/particlenet-lite",
         "toptag/particlenet",

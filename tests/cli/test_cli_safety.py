@@ -160,6 +160,8 @@ def test_harmless_options_pass():
 def test_shipped_configurations_are_found_from_anywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert list_configs() == [
+        "analysis/affine-pnn",
+        "analysis/asimov",
         "regression/dense-constituents",
         "regression/particlenet-lite",
         "toptag/particlenet",
@@ -176,6 +178,9 @@ def test_shipped_configurations_are_found_from_anywhere(tmp_path, monkeypatch):
             continue
         if name.startswith("tracking/"):
             assert config["data"]["init_args"]["files"].endswith("pixels_pt05.root")
+            continue
+        if name.startswith("analysis/"):
+            assert config["data"]["init_args"]["files"].endswith(("resonance.root", "stop.root"))
             continue
         if name.startswith("regression/"):
             assert config["data"]["init_args"]["files"].endswith("softdrop.root")
