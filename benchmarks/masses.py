@@ -22,7 +22,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--files", nargs="+", help="of `pcgnn simulate resonance`; else bundled")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--batch-size", type=int, default=1000)
     parser.add_argument("--drop", type=float, nargs="*", default=[750.0, 1250.0])
     parser.add_argument("--balance", default="mass", help="see pcgnn.BalancedLoader")
