@@ -34,7 +34,10 @@ MIN_BACKGROUND = 10
 
 
 def events(files: Sequence[str], point: tuple[float, float]) -> pcgnn.ParticleClouds:
-    """One stop point against top-quark pairs, each event with its expected number as weight."""
+    """One stop point against top-quark pairs, each event with its expected number as weight.
+
+    Every file stands for the whole luminosity by itself.
+    """
     names = sorted({name for text in FEATURES for name in [text]} | {"is_signal", "weight"})
     m_stop, m_lsp = point
     found = pcgnn.read_root(
@@ -42,7 +45,7 @@ def events(files: Sequence[str], point: tuple[float, float]) -> pcgnn.ParticleCl
         cut=f"(is_signal == 0) | ((m_stop == {m_stop}) & (m_lsp == {m_lsp}))",
     )  # fmt: skip
     return pcgnn.ParticleClouds.from_awkward(
-        found, features=FEATURES, target="is_signal", weight="weight", columns=[]
+        found, features=FEATURES, target="is_signal", weight=f"weight / {len(files)}", columns=[]
     )
 
 
@@ -69,7 +72,7 @@ def train(
     model = pcgnn.create_model("dense", features=fit.features, widths=[23])
     result = pcgnn.fit(
         model, fit, val, epochs=epochs, batch_size=batch_size, loss=loss, loss_arguments=arguments,
-        optimizer="adam", lr=3e-3, weight_decay=0.0, schedule="constant", early_stopping=20,
+        optimizer="adam", lr=3e-3, weight_decay=0.0, schedule="constant", early_stopping=40,
         early_stopping_start=10, seed=seed, directory=folder / "run", resume=True, progress=False,
     )  # fmt: skip
     scores = pcgnn.predict(result, test).signal
@@ -101,7 +104,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--files", nargs="+", help="files of `pcgnn simulate stop`; else bundled")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=200)
+    parser.add_argument("--epochs", type=int, default=400)
     parser.add_argument("--batch-size", type=int, default=4096)
     parser.add_argument("--points", nargs="+", choices=list(POINTS), default=list(POINTS))
     parser.add_argument("--systematics", nargs="+", type=float, default=list(SYSTEMATICS))
