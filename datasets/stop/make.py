@@ -19,7 +19,7 @@ from pcgnn.simulation import simulate_stop
 from pcgnn.simulation.bundle import write_bundle
 
 NAME = "stop.root"
-COLLISIONS, SEED = 130_000, 61
+COLLISIONS, SEED = 248_000, 61
 
 DIGITS = 9
 """Binary digits kept after the first: an error below 1/1024, far below the resolutions."""

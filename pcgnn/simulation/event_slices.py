@@ -1,14 +1,12 @@
 """Parts of a process that are simulated in chosen numbers, so that its rare tails hold events.
 
-Each slice is a process with its decays and a range of the missing momentum of the hard process;
-together they are disjoint and complete. An event of a slice counts for cross-section x luminosity /
-collisions of the slice.
+Each slice is a process with its decays and a range of the scale pTHat; together they are disjoint
+and complete. An event of a slice counts for cross-section x luminosity / collisions of the slice.
 """
 
 from __future__ import annotations
 
 import functools
-import math
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -32,9 +30,6 @@ _COMMON = (
     "ParticleDecays:tau0Max = 10.",
     "PartonLevel:MPI = off",
 )
-
-_INVISIBLE = (12, 14, 16, 1000022)
-_RARE = 200.0  # GeV of missing momentum
 
 
 @dataclass(frozen=True)
@@ -61,8 +56,6 @@ class Slice:
         process: number of the process in the file.
         settings: lines for Pythia: process, decays, range of pTHat.
         share: of the collisions, relative to the other slices.
-        missing: range of the transverse momentum of all neutrinos and supersymmetric particles
-            of the hard process together, without those of taus, GeV.
         slha: masses and decays of new particles, in the format of arXiv:hep-ph/0311123.
     """
 
@@ -70,13 +63,7 @@ class Slice:
     process: int
     settings: tuple[str, ...]
     share: float
-    missing: tuple[float, float] = (0.0, math.inf)
     slha: str | None = None
-
-    @property
-    def is_rare(self) -> bool:
-        """Whether few of the process's collisions are in the slice, so that each takes long."""
-        return self.missing[0] >= _RARE
 
 
 def collisions_of(shares: Sequence[float], start: int, stop: int) -> list[int]:
@@ -111,7 +98,7 @@ def start_slice(part: Slice, leptons: LeptonFilter, *settings: str) -> Any:
         BackendError: Pythia is missing, or does not accept the settings.
     """
     lines = ("Random:seed = 1", *_COMMON, *part.settings, *settings)
-    hook = _hook(leptons, *part.missing)
+    hook = _lepton_hook(leptons)
     if part.slha is None:
         return start_pythia(lines, hook)
     handle, path = tempfile.mkstemp(suffix=".slha")
@@ -147,7 +134,7 @@ def cross_section(
 
 
 @functools.cache  # Pythia does not keep a hook alive
-def _hook(leptons: LeptonFilter, low: float, high: float) -> Any:
+def _lepton_hook(leptons: LeptonFilter) -> Any:
     """Lets Pythia drop events before the showers, which take most of the time."""
 
     def passes(particle: Any) -> bool:
@@ -157,17 +144,10 @@ def _hook(leptons: LeptonFilter, low: float, high: float) -> Any:
         pt_min = leptons.tau_pt_min if code == 15 else leptons.pt_min
         return bool(particle.pT() > pt_min and abs(particle.eta()) < leptons.eta_max)
 
-    def vetoed(_: Any, process: Any) -> bool:
-        if not any(map(passes, _particles(process))):
-            return True
-        if (low, high) == (0.0, math.inf):
-            return False
-        unseen = [each for each in _particles(process) if each.idAbs() in _INVISIBLE]
-        unseen = [each for each in unseen if each.isFinal()]
-        missing = math.hypot(sum(e.px() for e in unseen), sum(e.py() for e in unseen))
-        return not low <= missing < high
-
-    methods = {"canVetoProcessLevel": lambda self: True, "doVetoProcessLevel": vetoed}
+    methods = {
+        "canVetoProcessLevel": lambda self: True,
+        "doVetoProcessLevel": lambda self, process: not any(map(passes, _particles(process))),
+    }
     return type("Hook", (load_pythia().UserHooks,), methods)()
 
 

@@ -31,8 +31,7 @@ __all__ = ["TREE", "EventSimulation", "simulate_resonance", "simulate_stop"]
 TREE = "events"
 _COLLISIONS_PER_RANGE = 4_000
 _LEAST_COLLISIONS = 100
-_TRIALS = (500, 20_000)  # to measure a cross-section to 4% and to 0.7%
-_RARE_TRIALS = 2_000  # the same where each takes long, to 2%
+_TRIALS = (500, 20_000)  # to measure a cross-section to 2% and to 0.4%
 
 
 @dataclass(frozen=True)
@@ -266,10 +265,7 @@ def _about(
         )
     for place, (part, of_slice) in enumerate(zip(sample.slices, numbers, strict=True)):
         picobarn, error = cross_section(
-            part,
-            sample.filter,
-            min(trials, _RARE_TRIALS) if part.is_rare else trials,
-            event_seed(seed, Purpose.CROSS_SECTION, place),
+            part, sample.filter, trials, event_seed(seed, Purpose.CROSS_SECTION, place)
         )
         slices.append(
             {

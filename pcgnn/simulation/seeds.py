@@ -22,7 +22,7 @@ class Purpose(IntEnum):
     NOISE = 6
     ORDER = 7
     DEPOSITS = 8
-    CROSS_SECTION = 9
+    CROSS_SECTION = 8  # of events; deposits are of jets: never drawn in one sample
 
 
 def _sequence(seed: int, purpose: Purpose, event: int | None) -> np.random.SeedSequence:

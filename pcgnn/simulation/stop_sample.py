@@ -5,8 +5,6 @@ pp -> t1 t1bar -> t chi t chi with the masses of A. Elwood, D. Kruecker, arXiv:1
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,14 +24,15 @@ _PLUS = ("24:onMode = off", "24:onPosIfAny = 11 13 15", "24:onNegIfAny = 1 2 3 4
 _MINUS = ("24:onMode = off", "24:onNegIfAny = 11 13 15", "24:onPosIfAny = 1 2 3 4 5")
 _BOTH = ("24:onMode = off", "24:onIfAny = 11 13 15")
 _DECAYS = {"l+": _PLUS, "l-": _MINUS, "ll": _BOTH}
-# Edges of the missing momentum of the hard process, GeV, and relative numbers of collisions, found
-# such that the background behind tight cuts on missing momentum, mT and mT2W, most of it of two
-# leptons, is made of many events of small weight.
-_ONE_LEPTON = {(0.0, 100.0): 0.06, (100.0, 200.0): 0.07, (200.0, math.inf): 0.08}
+_EDGES = (0.0, 120.0, 220.0, 350.0, None)
+"""Edges of pTHat, GeV: the transverse momentum of the top quarks before the showers."""
+
+# Relative numbers of collisions, found such that many of the selected events have large mT and
+# missing momentum: those of two leptons. Columns are the ranges of pTHat.
 _TOP_SHARES = {
-    "l+": _ONE_LEPTON,
-    "l-": _ONE_LEPTON,
-    "ll": {(0.0, 100.0): 0.05, (100.0, 200.0): 0.25, (200.0, 300.0): 0.20, (300.0, math.inf): 0.12},
+    "l+": (0.055, 0.055, 0.030, 0.030),
+    "l-": (0.055, 0.055, 0.030, 0.030),
+    "ll": (0.050, 0.170, 0.150, 0.090),
 }
 # Of the two points; the second has fewer jets above the cut and needs more.
 _STOP_SHARES = {"l+": (0.060, 0.080), "l-": (0.060, 0.080), "ll": (0.035, 0.035)}
@@ -56,11 +55,13 @@ _HEAVY = (1000021, *range(1000001, 1000006), *range(2000001, 2000007))
 def _slices() -> tuple[Slice, ...]:
     slices = []
     for decay, lines in _DECAYS.items():
-        for (low, high), share in _TOP_SHARES[decay].items():
-            settings = ("Top:gg2ttbar = on", "Top:qqbar2ttbar = on", *lines)
-            to = "" if high == math.inf else f"{high:g}"
-            name = f"ttbar {decay} missing {low:g}-{to} GeV"
-            slices.append(Slice(name, 0, settings, share, (low, high)))
+        for place, share in enumerate(_TOP_SHARES[decay]):
+            low, high = _EDGES[place], _EDGES[place + 1]
+            window = [f"PhaseSpace:pTHatMin = {low}"]
+            window += [] if high is None else [f"PhaseSpace:pTHatMax = {high}"]
+            settings = ("Top:gg2ttbar = on", "Top:qqbar2ttbar = on", *lines, *window)
+            name = f"ttbar {decay} pTHat {low:g}-{'' if high is None else f'{high:g}'} GeV"
+            slices.append(Slice(name, 0, settings, share))
     for process, (stop, lsp) in enumerate(STOP_MASSES, start=1):
         heavy = "\n".join(f"   {code}  5000." for code in _HEAVY)
         slha = _SLHA.format(stop=stop, lsp=lsp, heavy=heavy)
@@ -73,9 +74,7 @@ def _slices() -> tuple[Slice, ...]:
                 *lines,
             )
             name = f"stop({stop:g}, {lsp:g}) {decay}"
-            slices.append(
-                Slice(name, process, settings, _STOP_SHARES[decay][process - 1], slha=slha)
-            )
+            slices.append(Slice(name, process, settings, _STOP_SHARES[decay][process - 1], slha))
     return tuple(slices)
 
 
