@@ -94,6 +94,7 @@ def scores(
     bins: ArrayLike = 40,
     log: bool = True,
     threshold: bool = True,
+    entries: str = "jets",
     title: str | None = None,
 ) -> Figure:
     r"""Signal score of each class, normalised to one, with the error of each bin.
@@ -108,6 +109,7 @@ def scores(
         bins: a number of bins, or edges.
         log: logarithmic vertical axis.
         threshold: mark the fixed threshold of the report.
+        entries: what is counted, for the labels: jets, events.
         title: put above the axes.
 
     Returns:
@@ -132,7 +134,7 @@ def scores(
     with style():
         figure, ax = axes_or_new(ax)
         cut = report.threshold if threshold and given else None
-        draw_scores(ax, series, score_edges(score, bins), entries="jets", log=log, threshold=cut)
+        draw_scores(ax, series, score_edges(score, bins), entries=entries, log=log, threshold=cut)
         ax.set_xlabel(f"Score of {part.name!r}" if not report.is_binary else "Signal score")
         set_title(ax, title)
     return figure

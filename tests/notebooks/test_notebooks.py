@@ -20,6 +20,8 @@ NAMES = (
     "03_track_finding",
     "04_hit_classification",
     "05_taggers_compared",
+    "06_discovery_significance",
+    "07_parametric_network",
 )
 
 
@@ -177,12 +179,63 @@ def check_05(text: str, *, least_auc: float) -> None:
     assert number(r"b +against the rest: AUC ([\d.]+)", text) > least_auc - 0.04
 
 
+def check_06(text: str, *, least_auc: float) -> None:
+    # the weights carry the cross-sections: these do not depend on how many events there are
+    assert number(r"top pairs +[\d,]+ simulated, +([\d,.]+) ±", text) == pytest.approx(
+        828_000, rel=0.05
+    )
+    assert number(r"stops +[\d,]+ simulated, +([\d,.]+) ±", text) == pytest.approx(32.3, rel=0.05)
+    assert number(r"cuts by hand: s = ([\d.]+)", text) == pytest.approx(17.6, rel=0.1)
+    background = re.search(r"b = (\d+) ± (\d+) from", text)
+    assert background is not None
+    assert abs(int(background[1]) - 160) < 4 * int(background[2])
+    known = [
+        number(rf"Z_A = ([\d.]+), {what}", text)
+        for what in ("background known to 0%", "background known to 30%", "the statistics")
+    ]
+    assert known == sorted(known, reverse=True)  # what is not known costs significance
+    assert known[0] > 2 * known[1]
+    assert least_auc < number(r"cross entropy +AUC ([\d.]+)", text) < 0.995
+    best = re.findall(r"Z_A ([\d.]+) ± [\d.]+: .* from (\d+) simulated events", text)
+    assert len(best) == 4
+    assert all(int(events) >= 10 for _, events in best)
+    fewer = [number(rf"at least +{least} simulated .*: Z_A ([\d.]+)", text) for least in (1, 3, 10)]
+    assert fewer == sorted(fewer, reverse=True)  # the largest of more cuts
+    assert fewer[2] == float(best[0][0])
+    assert len(re.findall(r"validation [\d.]+ ± [\d.]+, test [\d.]+ ±", text)) == 4
+
+
+def check_07(text: str, *, least_auc: float) -> None:
+    assert "27 variables and the mass" in text
+    assert re.search(r"\n  background +500 to 500\n", text)
+    masses = (500, 750, 1000, 1250, 1500)
+    for mass in masses:
+        assert f"signal of {mass} GeV" in text
+        assert number(rf"given to the background.* {mass} GeV ([\d.]+)%", text) == pytest.approx(
+            20, abs=1.6
+        )
+    assert len(re.findall(r"signal of \d+ GeV +100 to 100\n", text)) == len(masses)
+    aucs = [number(rf"\n *{mass} GeV: AUC ([\d.]+)", text) for mass in masses]
+    ratios = [number(rf"\n *{mass} GeV: .* ratio ([\d.]+)", text) for mass in masses]
+    assert aucs == sorted(aucs)  # the background falls with the mass
+    assert ratios == sorted(ratios)
+    assert aucs[-1] > least_auc
+    row = re.search(r"affine-pnn, mass not trained on +- +- +([\d.]+) +- +- ", text)
+    told = re.search(r"\naffine-pnn +(?:[\d.]+ +){2}([\d.]+) ", text)
+    assert row is not None
+    assert told is not None
+    # smaller samples, and no signal of this mass: still found
+    assert float(row[1]) == pytest.approx(float(told[1]), abs=0.06)
+
+
 CHECKS = {
     "01_root_to_graphs": check_01,
     "02_top_tagging": check_02,
     "03_track_finding": check_03,
     "04_hit_classification": check_04,
     "05_taggers_compared": check_05,
+    "06_discovery_significance": check_06,
+    "07_parametric_network": check_07,
 }
 LEAST_AUC = {  # as kept in the repository, and after the short training of the test
     "01_root_to_graphs": (0.93, 0.85),
@@ -190,6 +243,8 @@ LEAST_AUC = {  # as kept in the repository, and after the short training of the 
     "03_track_finding": (0.97, 0.9),
     "04_hit_classification": (0.88, 0.8),
     "05_taggers_compared": (0.94, 0.85),
+    "06_discovery_significance": (0.97, 0.93),
+    "07_parametric_network": (0.95, 0.9),
 }
 
 

@@ -153,6 +153,12 @@ def test_scores_are_normalised_histograms(weighted: bool) -> None:
     assert thresholds == [report.threshold]
 
 
+def test_scores_of_events_are_not_called_jets() -> None:
+    (ax,) = plots.scores(make_report(), bins=25, entries="events").axes
+    assert ax.get_ylabel() == "Fraction of events / 0.04"
+    assert all(text.endswith(" events)") for text in legend_texts(ax)[:2])
+
+
 def test_scores_outside_the_range_are_not_lost() -> None:
     y, score = np.repeat([0, 1], 100), np.linspace(-3, 3, 200)
     (ax,) = plots.scores((y, score), bins=[-1, 0, 1], log=False).axes
