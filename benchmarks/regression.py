@@ -1,9 +1,9 @@
 """Losses for the soft-drop mass at equal budget, by the resolution of predicted over true mass.
 
 ``python -m benchmarks.regression [--files FILES] [--seeds 5] [--output DIR]`` trains one network
-by four losses with the same splits, epochs, batches, rates and seeds, and gives for each (a - b)/(2c)
-of the ratio R of prediction and truth on jets that were not trained on, with quantiles a (84%), b
-(16%) and the median c. Every training is kept: run again, the table is read.
+by four losses with the same splits, epochs, batches, rates and seeds, and gives for each
+(a - b)/(2c) of the ratio R of prediction and truth on jets that were not trained on, with quantiles
+a (84%), b (16%) and the median c. Every training is kept: run again, the table is read.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ NAMES = (
     "03_track_finding",
     "04_hit_classification",
     "05_taggers_compared",
+    "08_jet_mass_regression",
 )
 
 
@@ -177,12 +178,42 @@ def check_05(text: str, *, least_auc: float) -> None:
     assert number(r"b +against the rest: AUC ([\d.]+)", text) > least_auc - 0.04
 
 
+def check_08(text: str, *, least_auc: float) -> None:
+    assert "1,500 jets to train, 500 to validate, 500 to test" in text
+    seen = {  # pile-up makes every mass larger; W and top have peaks to tell it from
+        name: (
+            number(rf"{name} +median +([\d.]+)", text),
+            number(rf"{name} .*seen +([\d.]+)", text),
+        )
+        for name in ("QCD", "top", "W")
+    }
+    assert all(true < shifted for true, shifted in seen.values())
+    assert 76 < seen["W"][0] < 82
+    assert 168 < seen["top"][0] < 176
+    assert number(r"muons found: ([\d.]+)%", text) > 99
+    assert number(r"others taken for muons: ([\d.]+)%", text) < 0.1
+    before = number(r"as seen +M .* bias ([\d.-]+)", text)
+    assert before > number(r"pile-up tracks removed +M .* bias ([\d.-]+)", text) > 0.03
+    width = {}
+    for name in ("central, as printed", "central, mean square", "mean squared ratio", "huber"):
+        width[name] = number(rf"{name} +M ([\d.]+)", text)
+    # a few light jets decide the mean square of the ratio; the central part does not see them
+    assert width["central, as printed"] < 0.6 * width["mean squared ratio"]
+    assert width["central, mean square"] < 0.6 * width["mean squared ratio"]
+    assert abs(number(r"central, as printed .* bias ([\d.-]+)", text)) < before
+    assert number(r"tracks, network +AUC ([\d.]+)", text) > 0.98
+    cells = number(r"cells, network +AUC ([\d.]+)", text)
+    assert cells > least_auc
+    assert cells > number(r"cells, falling pT +AUC ([\d.]+)", text) + 0.03
+
+
 CHECKS = {
     "01_root_to_graphs": check_01,
     "02_top_tagging": check_02,
     "03_track_finding": check_03,
     "04_hit_classification": check_04,
     "05_taggers_compared": check_05,
+    "08_jet_mass_regression": check_08,
 }
 LEAST_AUC = {  # as kept in the repository, and after the short training of the test
     "01_root_to_graphs": (0.93, 0.85),
@@ -190,6 +221,7 @@ LEAST_AUC = {  # as kept in the repository, and after the short training of the 
     "03_track_finding": (0.97, 0.9),
     "04_hit_classification": (0.88, 0.8),
     "05_taggers_compared": (0.94, 0.85),
+    "08_jet_mass_regression": (0.91, 0.88),
 }
 
 
