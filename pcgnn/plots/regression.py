@@ -157,7 +157,7 @@ def ratio(
         ax.set_xlim(*span)
         ax.set_xlabel(with_unit(f"Predicted / true {first.name}", ""))
         ax.set_ylabel("Share of graphs")
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(0, (1.05 + 0.11 * len(series)) * ax.get_ylim()[1])  # room for the legend
         ax.legend(loc="upper right")
         set_title(ax, title)
     return figure

@@ -22,6 +22,7 @@ NAMES = (
     "05_taggers_compared",
     "06_discovery_significance",
     "07_parametric_network",
+    "08_jet_mass_regression",
 )
 
 
@@ -228,6 +229,35 @@ def check_07(text: str, *, least_auc: float) -> None:
     assert float(row[1]) == pytest.approx(float(told[1]), abs=0.06)
 
 
+def check_08(text: str, *, least_auc: float) -> None:
+    assert "1,500 jets to train, 500 to validate, 500 to test" in text
+    seen = {  # pile-up makes every mass larger; W and top have peaks to tell it from
+        name: (
+            number(rf"{name} +median +([\d.]+)", text),
+            number(rf"{name} .*seen +([\d.]+)", text),
+        )
+        for name in ("QCD", "top", "W")
+    }
+    assert all(true < shifted for true, shifted in seen.values())
+    assert 76 < seen["W"][0] < 82
+    assert 168 < seen["top"][0] < 176
+    assert number(r"muons found: ([\d.]+)%", text) > 99
+    assert number(r"others taken for muons: ([\d.]+)%", text) < 0.1
+    before = number(r"as seen +M .* bias ([\d.-]+)", text)
+    assert before > number(r"pile-up tracks removed +M .* bias ([\d.-]+)", text) > 0.03
+    width = {}
+    for name in ("central, as printed", "central, mean square", "mean squared ratio", "huber"):
+        width[name] = number(rf"{name} +M ([\d.]+)", text)
+    # a few light jets decide the mean square of the ratio; the central part does not see them
+    assert width["central, as printed"] < 0.6 * width["mean squared ratio"]
+    assert width["central, mean square"] < 0.6 * width["mean squared ratio"]
+    assert abs(number(r"central, as printed .* bias ([\d.-]+)", text)) < before
+    assert number(r"tracks, network +AUC ([\d.]+)", text) > 0.98
+    cells = number(r"cells, network +AUC ([\d.]+)", text)
+    assert cells > least_auc
+    assert cells > number(r"cells, falling pT +AUC ([\d.]+)", text) + 0.03
+
+
 CHECKS = {
     "01_root_to_graphs": check_01,
     "02_top_tagging": check_02,
@@ -236,6 +266,7 @@ CHECKS = {
     "05_taggers_compared": check_05,
     "06_discovery_significance": check_06,
     "07_parametric_network": check_07,
+    "08_jet_mass_regression": check_08,
 }
 LEAST_AUC = {  # as kept in the repository, and after the short training of the test
     "01_root_to_graphs": (0.93, 0.85),
@@ -245,6 +276,7 @@ LEAST_AUC = {  # as kept in the repository, and after the short training of the 
     "05_taggers_compared": (0.94, 0.85),
     "06_discovery_significance": (0.97, 0.93),
     "07_parametric_network": (0.95, 0.9),
+    "08_jet_mass_regression": (0.91, 0.88),
 }
 
 
