@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pcgnn.errors import ConfigError
+from pcgnn.nn.conditioning import Conditions
 from pcgnn.nn.dense import Dense
 from pcgnn.nn.readout import Readout
 
@@ -33,6 +34,9 @@ def check_relevance(network: nn.Module) -> None:
     """
     for name, layer in network.named_modules():
         if layer is network or isinstance(layer, (nn.Linear, *_ACTIVATIONS, *_PASSING)):
+            continue
+        # without parameters nothing is conditioned
+        if isinstance(layer, Conditions) and not layer.number:
             continue
         if isinstance(layer, Readout):
             wrong = [pooling for pooling in layer.names if pooling not in _POOLINGS]

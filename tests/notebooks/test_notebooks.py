@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 nbformat = pytest.importorskip("nbformat")
@@ -23,6 +24,7 @@ NAMES = (
     "06_discovery_significance",
     "07_parametric_network",
     "08_jet_mass_regression",
+    "09_looking_inside",
 )
 
 
@@ -258,6 +260,31 @@ def check_08(text: str, *, least_auc: float) -> None:
     assert cells > number(r"cells, falling pT +AUC ([\d.]+)", text) + 0.03
 
 
+def check_09(text: str, *, least_auc: float) -> None:
+    assert "6,055 jets to train, 2,000 to validate, 4,000 to test" in text
+    assert least_auc < number(r"parameters: AUC ([\d.]+)", text) < 0.975
+    # attributions add up to the change of the output; kinks of the network cost a little
+    assert number(r"largest residual ([\d.e+-]+)", text) < 0.15
+    sums = {
+        name: number(rf"{name} +sum +(-?[\d.]+)", text)
+        for name in ("integrated gradients", "Taylor", "LRP", "LIME")
+    }
+    change = number(r"F\(x\) - F\(x0\) of this jet (-?[\d.]+)", text)
+    assert sums["integrated gradients"] == pytest.approx(change, abs=0.1)
+    assert all(np.isfinite(value) for value in sums.values())
+    assert number(r"integrated gradients +sum .* gradients (1\.00)", text) == 1
+    assert 0.5 < number(r"two components hold ([\d.]+)%", text) / 100 <= 1
+    # a temperature leaves the order of the scores alone
+    before, after = (number(rf"AUC {when} ([\d.]+)", text) for when in ("before", "after"))
+    assert before == after
+    assert 0.5 < number(r"T = ([\d.]+)", text) < 2
+    # it has not seen top jets, and orders mostly by mass
+    assert 0.7 < number(r"anomaly score: +AUC ([\d.]+)", text) < 0.95
+    assert 0.85 < number(r"jet mass: +AUC ([\d.]+)", text) < 0.93
+    assert 0.5 < number(r"score and mass in QCD jets: ([\d.]+)", text) < 1
+    assert number(r"at 140 to 210 GeV: AUC ([\d.]+)", text) < 0.85
+
+
 CHECKS = {
     "01_root_to_graphs": check_01,
     "02_top_tagging": check_02,
@@ -267,6 +294,7 @@ CHECKS = {
     "06_discovery_significance": check_06,
     "07_parametric_network": check_07,
     "08_jet_mass_regression": check_08,
+    "09_looking_inside": check_09,
 }
 LEAST_AUC = {  # as kept in the repository, and after the short training of the test
     "01_root_to_graphs": (0.93, 0.85),
@@ -277,6 +305,7 @@ LEAST_AUC = {  # as kept in the repository, and after the short training of the 
     "06_discovery_significance": (0.97, 0.93),
     "07_parametric_network": (0.95, 0.9),
     "08_jet_mass_regression": (0.91, 0.88),
+    "09_looking_inside": (0.93, 0.85),
 }
 
 

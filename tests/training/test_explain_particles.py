@@ -110,6 +110,8 @@ def test_layers_without_a_rule_are_named() -> None:
     with pytest.raises(ConfigError, match="momenta weight"):
         explain(without_biases("efn"), clouds, method="lrp")
     rows = ParticleClouds(x=clouds.x[:3], ptr=np.arange(4))
+    with pytest.raises(ConfigError, match="the layer Conditions"):
+        explain(create_model("pfn", features=4, parameters=1).double(), clouds, method="lrp")
     with pytest.raises(ConfigError, match="the layer Condition"):
         explain(without_biases("affine-pnn"), rows, method="lrp")
 
