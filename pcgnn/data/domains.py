@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,12 +57,14 @@ def join_domains(simulation: ParticleClouds, data: ParticleClouds) -> ParticleCl
     return ParticleClouds.concatenate([joined[0], _in_the_form_of(joined[0], joined[1])])
 
 
+def _tensors(clouds: ParticleClouds) -> dict[str, Any]:
+    # columns not as attributes: one may have the name of a method, as "split" has
+    standard = {name: getattr(clouds, name) for name in ("x", "pos", "p4", "y", "weight")}
+    return {**{n: value for n, value in standard.items() if value is not None}, **clouds.columns}
+
+
 def _in_the_form_of(form: ParticleClouds, clouds: ParticleClouds) -> ParticleClouds:
-    given = {
-        name: getattr(clouds, name)
-        for name in ("x", "pos", "p4", "y", "weight", *clouds.columns)
-        if getattr(clouds, name) is not None
-    }
+    given = _tensors(clouds)
     if clouds.features is not None and clouds.features != form.features:
         raise DataError("simulation and data have different feature definitions")
     return ParticleClouds(
@@ -101,11 +104,8 @@ def join_mixtures(poor: ParticleClouds, rich: ParticleClouds) -> ParticleClouds:
     parts = []
     labelled = poor.y is not None and rich.y is not None
     for number, part in enumerate((poor, rich)):
-        given = {
-            name: getattr(part, name)
-            for name in ("x", "pos", "p4", "weight", *part.columns)
-            if getattr(part, name) is not None
-        }
+        given = _tensors(part)
+        given.pop("y", None)
         if labelled:
             given[_TRUTH] = part.y
         levels = {name: level for name, level in part.levels.items() if name in given}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -95,7 +96,22 @@ class Hypotheses:
         if not bool(chosen.any()):
             raise DataError(f"there are no graphs of class {signal}", branch="y")
         first = clouds.ptr[:-1][chosen]
-        return cls(clouds.x[first, -parameters:].numpy(), policy, signal=signal)
+        found = cls(clouds.x[first, -parameters:].numpy(), policy, signal=signal)
+        if policy == "identical" and len(first) >= 100 and 2 * len(found.values) > len(first):
+            names = clouds.features.names[-parameters:] if clouds.features is not None else ()
+            warnings.warn(
+                f"{' and '.join(names) or 'the last column'} has {len(found.values):,} values in "
+                f"{len(first):,} signal graphs: the parameters of the signal must be the last "
+                "features; for a signal of many masses take policy='uniform'",
+                stacklevel=2,
+            )
+        return found
+
+    def __repr__(self) -> str:
+        points = [", ".join(f"{value:g}" for value in row) for row in self.values[:8]]
+        more = f", ... {len(self.values):,} in all" if len(self.values) > 8 else ""
+        pairs = points if self.parameters == 1 else [f"({each})" for each in points]
+        return f"Hypotheses({', '.join(pairs)}{more}; policy {self.policy!r})"
 
     @property
     def parameters(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -86,11 +87,12 @@ def column_or_expression(name: str, records: FlatRecords, jet_axis: str) -> tupl
     if name in records.skipped:
         raise DataError(f"the column {name} is {records.skipped[name]}", branch=name)
     if name.isidentifier() and not name.startswith(("part_", "axis_", "n_particles")):
+        near = difflib.get_close_matches(name, [*records.event, *records.particles], n=1)
         raise DataError(
             f"there is no column {name!r}; event columns: {', '.join(records.event) or 'none'}; "
             f"particle fields: {', '.join(records.particles) or 'none'}",
             branch=name,
-            remedy="add it to event= when reading",
+            remedy=f"did you mean {near[0]!r}?" if near else "add it to event= when reading",
         )
     return evaluate_column(name, records, jet_axis)
 

@@ -58,7 +58,7 @@ def create_loss(name: str, **arguments: Any) -> nn.Module:
         **arguments: passed to the loss.
 
     Raises:
-        ConfigError: if the name or an argument is not known.
+        ConfigError: if the name or an argument is not known, or an argument is missing.
 
     Example:
         >>> create_loss("cross-entropy", label_smoothing=0.1)
@@ -69,10 +69,23 @@ def create_loss(name: str, **arguments: Any) -> nn.Module:
         hint = f"did you mean {close[0]!r}?" if close else f"choose from {list_losses()}"
         raise ConfigError(f"no loss is called {name!r}", remedy=hint)
     loss = LOSSES[name]
-    known = set(inspect.signature(loss).parameters)
+    parameters = {
+        # nn.Module's own (*args, **kwargs) are no arguments of a loss
+        key: each
+        for key, each in inspect.signature(loss).parameters.items()
+        if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+    }
+    known = set(parameters)
     if unknown := set(arguments) - known:
         raise ConfigError(
             f"loss {name!r} has no argument {sorted(unknown)[0]!r}",
-            remedy=f"choose from {sorted(known)}",
+            remedy=f"choose from {sorted(known)}" if known else "it has none",
+        )
+    empty = inspect.Parameter.empty
+    needed = [name for name, each in parameters.items() if each.default is empty]
+    if missing := [name for name in needed if name not in arguments]:
+        raise ConfigError(
+            f"loss {name!r} needs {' and '.join(missing)}",
+            remedy=f"give loss_arguments={{{', '.join(f'{each!r}: ...' for each in missing)}}}",
         )
     return loss(**arguments)

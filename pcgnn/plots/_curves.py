@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pcgnn.errors import DataError
 from pcgnn.metrics import ClassReport, EdgeReport, RocCurve, TaggingReport, WorkingPoint
 
-__all__ = ["Curve", "curves", "named"]
+__all__ = ["Curve", "curves", "drawable", "named"]
 
 _KINDS = (TaggingReport, ClassReport, EdgeReport, RocCurve)
 
@@ -54,6 +54,21 @@ def named(source: object, kind: type | tuple[type, ...]) -> dict[str, object]:
             f"cannot draw {found}", remedy=f"give a {expected}, or {{name: {expected}}}"
         )
     return {str(name): item for name, item in items.items()}
+
+
+def drawable(fits: bool, source: object, expected: str) -> None:
+    """Refuse what a plot of one result cannot draw.
+
+    Args:
+        fits: whether it is what the plot draws.
+        source: what the user gave.
+        expected: what to give, and where it comes from.
+
+    Raises:
+        DataError: it does not fit.
+    """
+    if not fits:
+        raise DataError(f"cannot draw {type(source).__name__}", remedy=f"give {expected}")
 
 
 def curves(source: object, signal: str | None) -> list[Curve]:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from pcgnn.errors import DataError
 from pcgnn.metrics.embedding import Embedding
+from pcgnn.plots._curves import drawable
 from pcgnn.plots.style import axes_or_new, colour, set_title, style
 
 __all__ = ["embedding"]
@@ -37,8 +38,9 @@ def embedding(
         The figure.
 
     Raises:
-        DataError: not one number per graph.
+        DataError: no embedding, or not one number per graph.
     """
+    drawable(isinstance(result, Embedding), result, "the result of embed")
     x, y = result.points.T
     with style():
         figure, ax = axes_or_new(ax, (6.4, 5.4))

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pcgnn.plots._curves import drawable
 from pcgnn.plots.style import COLOURS, axes_or_new, set_title, style
 
 __all__ = ["lr_range"]
@@ -23,7 +24,12 @@ def lr_range(found: Any, *, ax: Axes | None = None, title: str | None = None) ->
 
     Returns:
         The figure.
+
+    Raises:
+        DataError: not the result of a range test.
     """
+    # known by its fields: its class lives above the plots
+    drawable(hasattr(found, "smoothed"), found, "the result of lr_range_test")
     with style():
         figure, ax = axes_or_new(ax)
         ax.plot(found.lr, found.loss, ".", color="0.7", markersize=3, label="single updates")

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from pcgnn.errors import ConfigError
 from pcgnn.metrics.mass_study import MassStudy
+from pcgnn.plots._curves import drawable
 from pcgnn.plots.style import axes_or_new, colour, set_title, style
 
 __all__ = ["mass_study"]
@@ -32,11 +33,13 @@ def mass_study(
         title: above the figure.
 
     Raises:
+        DataError: no study.
         ConfigError: an unknown metric.
 
     Example:
         >>> mass_study(study, metric="auc")  # doctest: +SKIP
     """
+    drawable(isinstance(study, MassStudy), study, "the result of mass_study")
     if metric not in _LABELS:
         raise ConfigError(f"metric = {metric!r}", remedy=f"choose of {', '.join(_LABELS)}")
     several = False

@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pcgnn.errors import ConfigError, DataError
+from pcgnn.errors import ConfigError
 from pcgnn.metrics import CalibrationReport, ReliabilityCurve
+from pcgnn.plots._curves import named
 from pcgnn.plots.style import colour, new_figure, set_title, style
 
 __all__ = ["reliability"]
@@ -40,12 +41,11 @@ def reliability(
         DataError: no report.
         ConfigError: no such class.
     """
-    reports = {"": report} if isinstance(report, CalibrationReport) else dict(report)
-    if not reports or not all(isinstance(r, CalibrationReport) for r in reports.values()):
-        raise DataError(
-            "there is no calibration report to draw", remedy="give metrics.calibration_report's"
-        )
-    curves = {name: _curve(each, of) for name, each in reports.items()}
+    reports = named(report, CalibrationReport)
+    curves = {}
+    for name, each in reports.items():
+        assert isinstance(each, CalibrationReport)  # checked by named()
+        curves[name] = _curve(each, of)
     with style():
         figure, axes = new_figure(
             2, 1, size=(6.0, 6.6), sharex=True, gridspec_kw={"height_ratios": [3, 1]}

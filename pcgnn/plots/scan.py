@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pcgnn.errors import ConfigError
+from pcgnn.plots._curves import drawable
 from pcgnn.plots.style import COLOURS, axes_or_new, new_figure, set_title, style
 
 __all__ = ["scan_history", "scan_importance", "scan_slices"]
@@ -28,6 +29,7 @@ def scan_history(found: Any, *, ax: Axes | None = None, title: str | None = None
         The figure.
 
     Raises:
+        DataError: not the result of a scan.
         ConfigError: no trial is complete.
     """
     complete, pruned = _of(found, "complete"), _of(found, "pruned")
@@ -148,6 +150,8 @@ def scan_slices(
 
 
 def _of(found: Any, state: str) -> list[Any]:
+    # known by its fields: its class lives above the plots
+    drawable(hasattr(found, "trials"), found, "the result of scan")
     return [trial for trial in found.trials if trial.state == state and trial.value is not None]
 
 

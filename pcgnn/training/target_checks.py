@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pcgnn.errors import ConfigError
+from pcgnn.errors import ConfigError, DataError
 from pcgnn.losses import BatchLoss
 from pcgnn.training.base_task import Task
 from pcgnn.training.datamodule import first_attribute
 from pcgnn.training.task_inputs import target_of
 
-__all__ = ["check_kind", "check_loss", "check_rows", "check_targets"]
+__all__ = ["check_hypotheses", "check_kind", "check_loss", "check_rows", "check_targets"]
 
 
 def check_kind(task: Task, data: Any) -> None:
@@ -37,6 +37,36 @@ def check_targets(task: Task, data: Any) -> None:
     clouds = getattr(data, "clouds", data)
     if hasattr(clouds, "batch") and hasattr(clouds, "sizes"):
         task.check_targets(clouds)
+        if getattr(data, "redraw", None) is None:
+            check_hypotheses(task.network, clouds)
+
+
+def check_hypotheses(network: Any, clouds: Any) -> None:
+    """Refuse a background that its parameters alone tell from the signal.
+
+    A background that still has the mass 0 is told apart by it: the training would end at an AUC of
+    1 and know nothing of the events.
+
+    Raises:
+        DataError: no background has parameters within the range of the signal's.
+    """
+    count = getattr(network, "config", {}).get("parameters", 0)
+    x, y = clouds.x, clouds.y
+    if not count or x is None or y is None or y.dim() != 1 or len(y) != len(clouds.sizes):
+        return
+    own = x[clouds.ptr[:-1], -count:]
+    signal, background = own[y == 1], own[y == 0]
+    if not len(signal) or not len(background):
+        return
+    low, high = signal.amin(0), signal.amax(0)
+    if not bool(((background >= low) & (background <= high)).all(1).any()):
+        raise DataError(
+            "no background has a hypothesis, the last of its inputs, within the range of the "
+            "signal's, so that this input alone tells the two apart",
+            branch="x",
+            remedy="give it some: pcgnn.data.Hypotheses.of(train).assign(clouds), or a loader with "
+            "redraw=; in a configuration data.hypotheses",
+        )
 
 
 def check_rows(network: Any, features: Any) -> None:

@@ -62,6 +62,23 @@ class ClassificationTask(Task):
                 branch=self.target,
                 remedy=f"create the model with classes={high + 1}, or choose another target",
             )
+        outputs = getattr(self.network, "config", {}).get("classes", classes)
+        if high >= outputs:
+            raise DataError(
+                f"the classes of the data run from 0 to {high}, the network has {outputs} outputs",
+                branch=self.target,
+                remedy=f"create the model with classes={high + 1}; if the target is a value and no "
+                "class, make it a floating-point number (y.float(), or target='1.0 * column')",
+            )
+        rows = getattr(graphs, "sizes", None)
+        if rows is not None and len(target) != len(rows):
+            raise DataError(
+                f"there are {len(target):,} targets of particles for {len(rows):,} graphs, and "
+                f"{getattr(self.network, 'name', None) or type(self.network).__name__} gives one "
+                "score per graph",
+                branch=self.target,
+                remedy="take a model of particles, see list_models('particles')",
+            )
 
     def rows(self, values: np.ndarray, origin: Origin) -> Prediction:
         """Probabilities (G, C) with their file and entry."""
