@@ -59,7 +59,7 @@ class Slice:
     Args:
         name: for messages and provenance.
         process: number of the process in the file.
-        settings: lines for Pythia: process, decays, range of pTHat.
+        settings: lines for Pythia: process and decays.
         share: of the collisions, relative to the other slices.
         missing: range of the transverse momentum of all neutrinos and supersymmetric particles
             of the hard process together, without those of taus, GeV.
