@@ -27,5 +27,5 @@ class MeanDistance(nn.Module):
         if weight is None:
             return distance.mean()
         weight = weight.to(distance.dtype)
-        total = weight.sum().clamp(min=torch.finfo(distance.dtype).tiny)
-        return (weight * distance).sum() / total
+        total = weight.sum()
+        return (weight * distance).sum() / torch.where(total == 0, 1.0, total)

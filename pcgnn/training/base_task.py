@@ -215,6 +215,11 @@ class Task(LightningModule):
         """What the optimiser trains."""
         return self.network
 
+    @property
+    def default_gradient_clip(self) -> float | None:
+        """Largest norm of the gradient where the training names none; None for no limit."""
+        return None
+
     def extra_arguments(self) -> dict[str, Any]:
         """Plain arguments of this kind of task beside those of all; they stand in checkpoints."""
         return {}

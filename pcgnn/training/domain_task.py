@@ -108,8 +108,8 @@ class DomainAdversarialTask(ClassificationTask):
 
     @property
     def reversal(self) -> float:
-        """The present strength of the reversal."""
-        if not self.ramp:
+        """The present strength of the reversal; without a trainer the largest one."""
+        if not self.ramp or self._trainer is None:
             return self.strength
         steps = self.trainer.num_training_batches
         epochs = self.trainer.max_epochs or 1

@@ -202,12 +202,14 @@ def _run(
 ) -> LRRange:
     optimizer = create_optimizer(
         task.optimizer_name,
-        task.network,
+        task.trained,
         lr=float(rates[0]),
         weight_decay=task.weight_decay,
         decay_norm_and_bias=task.decay_norm_and_bias,
         **task.optimizer_arguments,
     )
+    if gradient_clip is None:
+        gradient_clip = task.default_gradient_clip
     if isinstance(task.loss, EpochLoss):
         task.loss.begin_epoch(0)
     losses: list[float] = []
@@ -229,7 +231,7 @@ def _run(
             break
         torch.autograd.backward(loss)
         if gradient_clip is not None:
-            nn.utils.clip_grad_norm_(task.network.parameters(), gradient_clip)
+            nn.utils.clip_grad_norm_(task.trained.parameters(), gradient_clip)
         optimizer.step()
     if not losses:
         raise DataError(

@@ -101,7 +101,8 @@ def mass_study(
     From "Improving parametric neural networks for high-energy physics (and beyond)"
     (`arXiv:2202.00424 <https://arxiv.org/abs/2202.00424>`__). At each mass m the signal of that
     mass is held against all background, both looked at under the hypothesis m, and the
-    :func:`pcgnn.metrics.significance_ratio`, AUC and average precision are taken. With ``drop``
+    :func:`pcgnn.metrics.significance_ratio`, AUC and average precision are taken, all with the
+    weights of the test part if it has some. With ``drop``
     networks are trained once more without the signal of these masses and judged at them: that is
     interpolation, and its price is the difference to the training that has seen the mass.
 
@@ -149,9 +150,14 @@ def mass_study(
                 f"drop = {value:g}: interpolation needs one of the inner masses",
                 remedy=f"choose of {', '.join(f'{m:g}' for m in masses[1:-1])}",
             )
-    missing = [value for value in masses if value not in _masses(test, mass)]
-    if missing:
-        raise DataError(f"the test part has no signal of {mass} = {missing[0]:g}", branch=mass)
+    for name in ("validation", "test"):
+        missing = [value for value in masses if value not in _masses(parts[name], mass)]
+        if missing:
+            raise DataError(
+                f"the {name} part has no signal of {mass} = {missing[0]:g}",
+                branch=mass,
+                remedy="split such that each part has signal of every mass",
+            )
     study = _Study(
         parts, mass, process, policy, sampled, balance, Path(directory), device, progress,
         {**_PUBLISHED, **fit_arguments, "epochs": epochs}, batch_size,
@@ -259,15 +265,16 @@ class _Study:
             looked = test[(test.y != 1) | (values == value)]
             seen = at_hypothesis(looked, value) if told else looked
             scores = predict(result, seen, device=self.device)
-            ratio = significance_ratio(looked.y, scores)
-            report = tagging_report(looked.y, scores)
+            ratio = significance_ratio(looked.y, scores, weight=looked.weight)
+            report = tagging_report(looked.y, scores, weight=looked.weight)
+            curve = precision_recall(looked.y, scores, looked.weight)
             rows.append(
                 {
                     "mass": float(value),
                     "ratio": ratio.value,
                     "ratio_error": ratio.error,
                     "auc": report.auc.value,
-                    "average_precision": precision_recall(looked.y, scores).average_precision,
+                    "average_precision": curve.average_precision,
                 }
             )
         return rows

@@ -178,6 +178,12 @@ class RegressionTask(Task):
         """Scaled targets and the weight of each graph, (G, T) and (G,)."""
         return (values_of(batch) - self.target_shift) / self.target_scale, weight_of(batch)
 
+    @property
+    def default_gradient_clip(self) -> float | None:
+        """1 for losses of ratios."""
+        loss: Any = self.loss
+        return _LARGEST_NORM if loss.positive else None
+
     def configure_gradient_clipping(
         self,
         optimizer: Optimizer,
@@ -185,9 +191,8 @@ class RegressionTask(Task):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         """Clips gradients as the training says, those of ratios in any case."""
-        loss: Any = self.loss
-        if gradient_clip_val is None and loss.positive:
-            gradient_clip_val = _LARGEST_NORM
+        if gradient_clip_val is None:
+            gradient_clip_val = self.default_gradient_clip
         self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def forward(self, batch: Any) -> Tensor:

@@ -93,7 +93,8 @@ def weighted_quantiles(values: Tensor, weight: Tensor, levels: tuple[float, ...]
     """Quantiles of each column, of entries with weights.
 
     Entries stand at the middle of their share of the sum of weights, with straight lines between;
-    equal weights give the definition of Hazen. Weights below 0 count 0.
+    equal weights give the definition of Hazen. Weights below 0 count 0; without a weight above 0
+    there is no quantile, NaN.
 
     **Shapes** values and weight (G, T); output (levels, T).
 
@@ -107,7 +108,7 @@ def weighted_quantiles(values: Tensor, weight: Tensor, levels: tuple[float, ...]
     values, weight = values.gather(0, order), weight.gather(0, order)
     place = (weight.cumsum(0) - weight / 2) / weight.sum(0)
     wanted = torch.stack([torch.full_like(place[0], level) for level in levels], 1)
-    last = (weight > 0).sum(0)[:, None] - 1
+    last = ((weight > 0).sum(0)[:, None] - 1).clamp(min=0)
     after = torch.searchsorted(place.t().contiguous(), wanted).minimum(last)
     before = (after - 1).clamp(min=0)
     columns = values.t(), place.t()

@@ -50,6 +50,19 @@ def test_gradients_are_those_of_the_two_losses() -> None:
         torch.testing.assert_close(found, wanted)
 
 
+def test_weights_are_copies_in_both_losses() -> None:
+    both = join_domains(shifted(20, 1), shifted(12, 2, data=True))
+    copies = np.random.default_rng(4).integers(1, 5, 32)
+    task = adversarial_task(strength=0.7, ramp=False).eval().double()
+    weighted = both.replace(weight=torch.tensor(copies, dtype=torch.float32))
+    losses = []
+    for clouds in (weighted, both[np.repeat(np.arange(32), copies)]):
+        batch = clouds.batch(np.arange(len(clouds)))
+        batch.x = batch.x.double()
+        losses.append(task.batch_loss(batch)[0].item())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+
+
 @pytest.fixture(scope="module")
 def adapted(tmp_path_factory: pytest.TempPathFactory) -> dict[float, object]:
     folder = tmp_path_factory.mktemp("domains")

@@ -158,6 +158,14 @@ def test_likelihood_ratio_finds_the_ratio_at_any_shares():
     assert both.tolist() == pytest.approx([0.0, odds], abs=1e-4)
 
 
+@pytest.mark.parametrize("priors", [None, [5.0, 2.0, 3.0]])
+def test_likelihood_ratio_counts_a_weight_as_copies(sample, priors):
+    logits, target, copies = sample
+    loss = create_loss("likelihood-ratio", priors=priors)
+    repeated = loss(logits.repeat_interleave(copies, 0), target.repeat_interleave(copies))
+    assert loss(logits, target, copies.double()).item() == pytest.approx(repeated.item(), rel=1e-12)
+
+
 def test_likelihood_ratio_loss_needs_no_host_and_stays_finite():
     loss = create_loss("likelihood-ratio")
     out = loss(torch.zeros(4, 2, device="meta"), torch.zeros(4, dtype=torch.long, device="meta"))

@@ -144,3 +144,44 @@ def test_a_loss_that_is_not_finite_says_so() -> None:
         model.map[0].weight.fill_(float("nan"))
     with pytest.raises(DataError, match="first batch"):
         pcgnn.lr_range_test(model, labelled(20, 8), **OPTIONS)
+
+
+def test_an_adversary_is_trained_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    from training_samples import adversarial_task, shifted
+
+    from pcgnn.data import join_domains
+    from pcgnn.training import lr_range
+
+    seen = []
+    make = lr_range.create_optimizer
+
+    def look(name, module, **options):
+        seen.extend(module.parameters())
+        return make(name, module, **options)
+
+    monkeypatch.setattr(lr_range, "create_optimizer", look)
+    task = adversarial_task()
+    both = join_domains(shifted(40, 1), shifted(40, 2, data=True))
+    found = pcgnn.lr_range_test(task, both, updates=12, **OPTIONS)
+    assert len(found.loss) == 12
+    assert {id(p) for p in seen} == {id(p) for p in task.parameters()}
+
+
+def test_losses_of_ratios_are_clipped_as_in_a_training() -> None:
+    random = np.random.default_rng(2)
+    clouds = ParticleClouds(
+        x=torch.tensor(random.normal(size=(100, 3)), dtype=torch.float32),
+        ptr=torch.arange(101),
+        y=torch.tensor(np.exp(random.uniform(0, 4, 100)), dtype=torch.float32),
+    )
+    runs = {}
+    for clip in (None, 1.0, 1e9):
+        torch.manual_seed(0)
+        model = Mean(outputs=1)
+        torch.nn.init.constant_(model.map.bias, 30.0)  # far off, where slopes are large
+        runs[clip] = pcgnn.lr_range_test(
+            model, clouds, updates=20, loss="mean-squared-ratio", optimizer="sgd",
+            end=10.0, gradient_clip=clip, **OPTIONS,
+        ).loss  # fmt: skip
+    assert np.array_equal(runs[None], runs[1.0])
+    assert not np.array_equal(runs[None], runs[1e9])

@@ -145,3 +145,33 @@ def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="kind = 'other'"):
         MassApproach("other", "dense")  # type: ignore[arg-type]
     assert "mass_study" in dir(pcgnn)
+
+
+def test_weights_of_the_test_part_are_copies(tmp_path: Path) -> None:
+    train, validation, test = (resonance(300, seed) for seed in range(3))
+    copies = np.random.default_rng(5).integers(1, 4, len(test))
+    cases = {
+        "weighted": test.replace(weight=torch.tensor(copies, dtype=torch.float32)),
+        "repeated": test[np.repeat(np.arange(len(test)), copies)],
+    }
+    approaches = {"one": MassApproach("single", "dense", {"widths": [8]})}
+    found = {
+        name: mass_study(
+            train, validation, part, approaches=approaches, directory=tmp_path / name, epochs=1,
+            batch_size=100, progress=False,
+        )
+        for name, part in cases.items()
+    }  # fmt: skip
+    for metric in ("ratio", "auc", "average_precision"):
+        for mass in MASSES:
+            weighted, repeated = (one.value("one", mass, metric=metric) for one in found.values())
+            assert weighted == pytest.approx(repeated, rel=1e-9), (metric, mass)
+
+
+def test_every_part_needs_every_mass(tmp_path: Path) -> None:
+    parts = [resonance(300, seed) for seed in range(3)]
+    for number, name in ((1, "validation"), (2, "test")):
+        some = list(parts)
+        some[number] = parts[number][parts[number].graph_column("mass") != 4.0]
+        with pytest.raises(DataError, match=f"the {name} part has no signal of mass = 4"):
+            mass_study(*some, directory=tmp_path)

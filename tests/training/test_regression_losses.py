@@ -156,3 +156,16 @@ def test_wrong_arguments_are_named() -> None:
     assert str(CentralFractionLoss()) == (
         "CentralFractionLoss(fraction=0.74, t=3, form=as-printed)"
     )
+
+
+def test_weights_may_have_any_sum() -> None:
+    distance, weight = torch.tensor([0.5, 2.0]), torch.tensor([1.0, -2.0])
+    expected = (0.5 - 2 * 2.0) / -1.0
+    assert create_loss("mean-distance")(distance, torch.zeros(2), weight).item() == pytest.approx(
+        expected
+    )
+    assert create_loss("mean-distance")(distance, torch.zeros(2), torch.zeros(2)).item() == 0
+    ratio = create_loss("mean-squared-ratio")
+    value = ratio(torch.tensor([[1.0], [3.0]]), torch.tensor([[2.0], [2.0]]), weight)
+    assert value.item() == pytest.approx((0.25 - 2 * 0.25) / -1.0)
+    assert ratio(torch.ones(2, 1), torch.ones(2, 1), torch.zeros(2)).item() == 0

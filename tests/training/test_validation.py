@@ -7,7 +7,14 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from pcgnn.training.validation import accuracy, auc, gather_rows, weighted_auc
+from pcgnn.training.validation import (
+    accuracy,
+    auc,
+    gather_rows,
+    ratio_numbers,
+    weighted_auc,
+    weighted_quantiles,
+)
 
 
 @pytest.fixture
@@ -66,3 +73,16 @@ def test_accuracy(scored):
 def test_one_process_gathers_nothing():
     rows = torch.rand(3, 2)
     assert gather_rows(rows) is rows
+
+
+def test_quantiles_without_weight_are_undefined():
+    none = weighted_quantiles(torch.rand(5, 1), torch.zeros(5, 1), (0.16, 0.5))
+    assert none.shape == (2, 1)
+    assert none.isnan().all()
+    # of two targets the one that has truths keeps its quantiles
+    weight = torch.tensor([[0.0, 1.0], [0.0, 1.0], [0.0, 2.0]])
+    found = weighted_quantiles(torch.tensor([[1.0, 3.0], [1.0, 4.0], [1.0, 5.0]]), weight, (0.25,))
+    assert found[0, 0].isnan()
+    assert found[0, 1].item() == pytest.approx(3.5)  # places 1/8, 3/8 and 3/4
+    numbers = ratio_numbers(torch.ones(4, 1), torch.zeros(4, 1))
+    assert all(value.isnan() for value in numbers.values())
