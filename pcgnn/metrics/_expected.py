@@ -58,6 +58,11 @@ def kept_by_cuts(
         ConfigError: expected events that are not positive.
     """
     sample = clean_sample(y, score, weight, None)
+    if sample.score.ndim == 2 and sample.score.shape[1] != 2:
+        raise DataError(
+            f"score: {sample.score.shape[1]} classes, a significance is of signal and background",
+            remedy="give one signal score per event",
+        )
     values = sample.score if sample.score.ndim == 1 else sample.score[:, 1]
     scaled = np.ones(len(values)) if sample.weight is None else np.array(sample.weight)
     is_signal = sample.y == 1

@@ -166,7 +166,9 @@ class MassStudy:
                     continue
                 name = f"{approach}, mass not trained on" if interpolated else approach
                 cells = [self._cell(approach, m, metric, interpolated) for m in self.masses]
-                rows.append([name, *cells, self._cell(approach, None, metric, interpolated)])
+                # a mean over other masses would be compared with those above
+                mean = "-" if "-" in cells else self._cell(approach, None, metric, interpolated)
+                rows.append([name, *cells, mean])
         if style == "text":
             return table(head, rows)
         lines: Sequence[Sequence[str]] = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]

@@ -54,7 +54,7 @@ class Slice:
     Args:
         name: for messages and provenance.
         process: number of the process in the file.
-        settings: lines for Pythia: process and decays.
+        settings: lines for Pythia: process, decays, range of pTHat.
         share: of the collisions, relative to the other slices.
         slha: masses and decays of new particles, in the format of arXiv:hep-ph/0311123.
     """

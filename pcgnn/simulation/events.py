@@ -82,9 +82,8 @@ def simulate_stop(
     top-quark pairs (``process`` 0), and stop pairs t1 t1bar -> t chi t chi of (m_stop, m_lsp) =
     (900, 100) GeV (1) and (600, 400) GeV (2). Exactly one isolated electron or muon, pT > 40 GeV;
     at least four anti-kT jets, R = 0.4, pT > 30 GeV, |eta| < 2.5; at least one b tag. Decays
-    (one or two leptons, tau leptons included) and ranges of the missing momentum of the hard
-    process are simulated in numbers that fill the tails; ``weight`` makes up for it and must be
-    used.
+    (one or two leptons, tau leptons included) and ranges of the top quarks' pT are simulated in
+    numbers that fill the tails; ``weight`` makes up for it and must be used.
 
     Branches of the tree ``events`` (GeV, rad): ``lep_pt, lep_eta, lep_phi, lep_charge,
     lep_flavour``; of the four leading jets ``jet1_pt, jet1_eta, jet1_phi, jet1_mass, jet1_btag``,

@@ -82,6 +82,8 @@ def test_edges_and_events_have_one_curve() -> None:
 
 
 def test_refusals() -> None:
+    with pytest.raises(DataError, match="3 classes"):
+        significance_ratio([0, 1, 2], np.eye(3))
     with pytest.raises(DataError, match=r"only the class .background"):
         significance_ratio([0, 0], [0.1, 0.2])
     with pytest.raises(DataError, match=r"only the class .signal"):
