@@ -104,5 +104,5 @@ def test_points_of_the_reliability_diagram() -> None:
     assert "p(top)" in figure.axes[1].get_xlabel()
     with pytest.raises(ConfigError, match="no curve of 'W'"):
         plots.reliability(report, of="W")
-    with pytest.raises(DataError, match="no calibration report"):
+    with pytest.raises(DataError, match="cannot draw an empty mapping"):
         plots.reliability({})
