@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from pcgnn.errors import ConfigError, ReadError
@@ -24,6 +23,9 @@ from pcgnn.io.ranges import check_range
 from pcgnn.io.recipe import Nonfinite, Recipe
 from pcgnn.io.records import Columns
 from pcgnn.io.selection import Place
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["HEPMASS_FEATURES", "read_hepmass"]
 
@@ -132,6 +134,8 @@ class _Table:
 
     def _frames(self, stop: int | None) -> Iterator[pd.DataFrame]:
         options = {"chunksize": _ROWS, "nrows": stop, "skipinitialspace": True}
+        import pandas as pd  # heavy, and of this reader alone
+
         with reading(self.file), pd.read_csv(self.file, **options) as reader:
             yield from reader
 
