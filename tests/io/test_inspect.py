@@ -109,6 +109,8 @@ def test_public_names() -> None:
     assert set(pcgnn.io.__all__) == {
         *(
             "AnomalyScores",
+            "HEPMASS_FEATURES",
+            "read_hepmass",
             "AwkwardBackend",
             "RegressionPrediction",
             "Expression",
