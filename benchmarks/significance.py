@@ -73,7 +73,7 @@ def scores(
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
 
     def logits(x: Tensor) -> Tensor:
-        return model.layers(x)  # type: ignore[no-any-return]
+        return model.layers(x)
 
     (x, y, w), (vx, vy, vw) = parts["train"], parts["validation"]
     warm = getattr(loss, "warm_start", 0)

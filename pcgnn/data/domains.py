@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from pcgnn.data.checks import GRAPH
 from pcgnn.data.clouds import ParticleClouds
+from pcgnn.data.features import FeatureDefinition
 from pcgnn.errors import ConfigError, DataError
 
 __all__ = ["DOMAIN", "join_domains", "join_mixtures", "mix"]
@@ -42,37 +44,42 @@ def join_domains(simulation: ParticleClouds, data: ParticleClouds) -> ParticleCl
         raise DataError(
             "the simulation has no classes", branch="y", remedy="make its clouds with target=..."
         )
-    added: dict[str, torch.Tensor] = {"y": torch.zeros(len(data), dtype=simulation.y.dtype)}
-    if simulation.weight is not None and data.weight is None:
-        added["weight"] = torch.ones(len(data), dtype=simulation.weight.dtype)
-    unlabelled = data.replace(**added)
-    parts = [simulation, unlabelled]
-    shared = set(simulation.columns) & set(unlabelled.columns)
-    joined = []
-    for number, part in enumerate(parts):
-        others = {name: None for name in part.columns if name not in shared}
-        domain = torch.full((len(part),), number, dtype=torch.int64)
-        joined.append(part.replace(**others, **{DOMAIN: domain}))
-    # names of the classes and features are those of the simulation
-    return ParticleClouds.concatenate([joined[0], _in_the_form_of(joined[0], joined[1])])
-
-
-def _tensors(clouds: ParticleClouds) -> dict[str, Any]:
-    # columns not as attributes: one may have the name of a method, as "split" has
-    standard = {name: getattr(clouds, name) for name in ("x", "pos", "p4", "y", "weight")}
-    return {**{n: value for n, value in standard.items() if value is not None}, **clouds.columns}
-
-
-def _in_the_form_of(form: ParticleClouds, clouds: ParticleClouds) -> ParticleClouds:
-    given = _tensors(clouds)
-    if clouds.features is not None and clouds.features != form.features:
+    if data.features is not None and data.features != simulation.features:
         raise DataError("simulation and data have different feature definitions")
+    shared = set(simulation.columns) & set(data.columns)
+    parts = []
+    for number, clouds in enumerate((simulation, data)):
+        given = _tensors(clouds, shared)
+        if number:
+            given["y"] = torch.zeros(len(clouds), dtype=simulation.y.dtype)
+        if simulation.weight is not None and clouds.weight is None:
+            given["weight"] = torch.ones(len(clouds), dtype=simulation.weight.dtype)
+        given[DOMAIN] = torch.full((len(clouds),), number, dtype=torch.int64)
+        parts.append(_remade(clouds, given, simulation.features, simulation.classes))
+    return ParticleClouds.concatenate(parts)
+
+
+def _tensors(clouds: ParticleClouds, columns: Collection[str]) -> dict[str, Any]:
+    """Tensors that are there, and some columns, which may have the name of a method ("split")."""
+    standard = {name: getattr(clouds, name) for name in ("x", "pos", "p4", "y", "weight")}
+    found = {name: value for name, value in standard.items() if value is not None}
+    return found | {name: value for name, value in clouds.columns.items() if name in columns}
+
+
+def _remade(
+    clouds: ParticleClouds,
+    given: dict[str, Any],
+    features: FeatureDefinition | None,
+    classes: Sequence[str],
+) -> ParticleClouds:
+    """The same graphs with these tensors, of which new ones are of the graphs."""
+    levels = {name: clouds.levels.get(name, GRAPH) for name in given}
     return ParticleClouds(
         ptr=clouds.ptr,
-        features=form.features,
-        classes=form.classes or None,
+        features=features,
+        classes=classes or None,
         provenance=clouds.provenance,
-        levels=dict(clouds.levels),
+        levels=levels,
         **given,
     )
 
@@ -101,25 +108,14 @@ def join_mixtures(poor: ParticleClouds, rich: ParticleClouds) -> ParticleClouds:
         >>> both.y.tolist(), both.truth.tolist()
         ([0, 0, 1, 1], [0, 1, 0, 1])
     """
-    parts = []
     labelled = poor.y is not None and rich.y is not None
-    for number, part in enumerate((poor, rich)):
-        given = _tensors(part)
-        given.pop("y", None)
+    parts = []
+    for number, clouds in enumerate((poor, rich)):
+        given = _tensors(clouds, clouds.columns)
         if labelled:
-            given[_TRUTH] = part.y
-        levels = {name: level for name, level in part.levels.items() if name in given}
-        parts.append(
-            ParticleClouds(
-                ptr=part.ptr,
-                y=torch.full((len(part),), number, dtype=torch.int64),
-                features=part.features,
-                classes=("poor", "rich"),
-                provenance=part.provenance,
-                levels={**levels, _TRUTH: "graph"} if labelled else levels,
-                **given,
-            )
-        )
+            given[_TRUTH] = clouds.y
+        given["y"] = torch.full((len(clouds),), number, dtype=torch.int64)
+        parts.append(_remade(clouds, given, clouds.features, ("poor", "rich")))
     return ParticleClouds.concatenate(parts)
 
 
