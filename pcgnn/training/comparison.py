@@ -29,6 +29,7 @@ from pcgnn.training.fitting import fit
 from pcgnn.training.plain import to_plain
 from pcgnn.training.predicting import predict
 from pcgnn.training.recipes import TREES, Recipe, default_recipe
+from pcgnn.training.study_folder import check_folder_name
 from pcgnn.training.target_checks import check_rows
 from pcgnn.training.trees import fit_trees
 
@@ -331,8 +332,7 @@ def _check_recipes(recipes: Mapping[str, Recipe], field: _Field) -> None:
                 f"the recipe {name!r} has {unknown[0]!r} under fit, which is not to be set there",
                 remedy=f"use {', '.join(sorted(known))}",
             )
-        if Path(name).name != name or name in ("", ".", ".."):
-            raise ConfigError(f"{name!r} cannot be the name of a folder", remedy="use plain names")
+        check_folder_name(name)
         definition = field.definition(recipe)
         if recipe.model != TREES:
             try:

@@ -30,6 +30,7 @@ from pcgnn.training.fitting import fit
 from pcgnn.training.kept_results import kept_result
 from pcgnn.training.plain import to_plain
 from pcgnn.training.predicting import predict
+from pcgnn.training.study_folder import check_folder_name
 
 __all__ = ["MassApproach", "mass_study"]
 
@@ -325,8 +326,7 @@ def _chosen(approaches: Sequence[str] | Mapping[str, MassApproach]) -> dict[str,
     if not found:
         raise ConfigError("no approaches are given")
     for name in found:
-        if Path(name).name != name or name in ("", ".", ".."):
-            raise ConfigError(f"{name!r} cannot be the name of a folder", remedy="use plain names")
+        check_folder_name(name)
     return found
 
 

@@ -15,7 +15,7 @@ from pcgnn.errors import ConfigError
 from pcgnn.io.atomic import atomic_path
 from pcgnn.training.plain import differences, to_plain
 
-__all__ = ["finite_or_none", "locked", "open_study", "read_json", "write_json"]
+__all__ = ["check_folder_name", "finite_or_none", "locked", "open_study", "read_json", "write_json"]
 
 STUDY = "study.json"
 _LOCK = ".lock"
@@ -100,6 +100,19 @@ def locked(directory: str | os.PathLike[str], wait: float = 0.0) -> Iterator[Non
             except OSError:
                 break  # a file system without locks
         yield
+
+
+def check_folder_name(name: str) -> None:
+    """Refuse a name that cannot be that of one folder.
+
+    Raises:
+        ConfigError: naming it.
+
+    Example:
+        >>> check_folder_name("affine-pnn")
+    """
+    if Path(name).name != name or name in ("", ".", ".."):
+        raise ConfigError(f"{name!r} cannot be the name of a folder", remedy="use plain names")
 
 
 def read_json(path: Path) -> dict[str, Any]:
