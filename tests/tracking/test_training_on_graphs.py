@@ -97,5 +97,5 @@ def test_what_does_not_go_together_is_refused(graphs: HitGraphs, tmp_path: Path)
         pcgnn.create_model("particlenet-lite", features=3),
         features=["part_pt", "part_eta", "part_phi"],
     )
-    with pytest.raises(ConfigError, match="classifies whole graphs"):
+    with pytest.raises(ConfigError, match="scores whole graphs"):
         pcgnn.predict(tagger, graphs)
